@@ -22,8 +22,11 @@ LIBEXECDIR := $(PREFIX)/libexec/virt-aid
 
 WARN    := -Wall -Wextra -Wvla -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	   -Wconversion -Wundef -Wwrite-strings
-HARDEN  := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE \
-	   -ftrivial-auto-var-init=zero
+# clang before 16 has the zero only behind a second option
+AUTOINIT := -ftrivial-auto-var-init=zero
+AUTOINIT += $(if $(findstring clang,$(CC)),$(shell $(CC) $(AUTOINIT) -x c -c /dev/null -o /dev/null \
+	    2>/dev/null || echo -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang))
+HARDEN  := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE $(AUTOINIT)
 OPT     ?= -O2 -g
 ifeq ($(SAN),1)
 HARDEN  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -110,12 +113,14 @@ define room_rules
 $(call room_lib,$(1)): $(call room_obj,$(1)) $(if $(filter common/link,$(1)),$(PB).o)
 	$$(call say,AR,$$@)
 	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcs $$@ $$^
-$(if $(PROGRAM_$(1)),
+endef
+define program_rules
 $(BUILD)/$(PROGRAM_$(1)): $(BUILD)/$(1)/main.o $(foreach u,$(USES_$(1)),$(call room_lib,$(u)))
 	$$(call say,LD,$$@)
-	$$(Q)$$(CC) $$(ALLLD) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(call libs,$(PKGS_$(1))))
+	$$(Q)$$(CC) $$(ALLLD) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(call libs,$(PKGS_$(1)))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
+$(foreach r,$(ROOMS),$(if $(PROGRAM_$(r)),$(eval $(call program_rules,$(r)))))
 
 # --- tests -------------------------------------------------------------------------------------
 include tests/tests.mk
