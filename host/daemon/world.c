@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Questions put to the world; see world.h. */
+#include "host/daemon/world.h"
+
+#include <string.h>
+
+int world_find(const struct world *w, const char *name)
+{
+	for (int i = 0; i < w->n_machines; i++)
+		if (w->machines[i].known && !strcmp(w->machines[i].name, name))
+			return i;
+	return WORLD_NOBODY;
+}
+
+static bool has_gpu(const struct world_machine *m, const char *gpu)
+{
+	for (int i = 0; i < m->n_gpus; i++)
+		if (!strcmp(m->gpus[i], gpu))
+			return true;
+	return false;
+}
+
+int world_gpu_owner(const struct world *w, const char *gpu)
+{
+	for (int i = 1; i < w->n_machines; i++)
+		if (w->machines[i].known && w->machines[i].running && has_gpu(&w->machines[i], gpu))
+			return i;
+	return WORLD_HOST;
+}
+
+int world_input_of(const struct world *w, const struct world_monitor *m, int machine)
+{
+	for (int i = 0; i < m->n_inputs; i++)
+		if (world_gpu_owner(w, m->inputs[i].gpu) == machine)
+			return i;
+	return -1;
+}
+
+bool world_is_target(const struct world *w, int machine, const char **ret_why)
+{
+	const struct world_machine *m = &w->machines[machine];
+
+	*ret_why = NULL;
+	if (w->n_monitors == 0)
+		*ret_why = "no monitor is configured (see va-host.conf(5))";
+	else if (!m->running)
+		*ret_why = "it is not running";
+	else
+		for (int i = 0; i < w->n_monitors; i++)
+			if (world_input_of(w, &w->monitors[i], machine) >= 0)
+				return true;
+	if (!*ret_why)
+		*ret_why = machine == WORLD_HOST ?
+			"running guests own every GPU that is cabled to a monitor" :
+			"none of its GPUs is cabled to a configured monitor";
+	return false;
+}
+
+int world_input_by_value(const struct world_monitor *m, int32_t value)
+{
+	int found = -1;
+
+	if (value < 0)
+		return -1;
+	for (int i = 0; i < m->n_inputs; i++)
+		if (m->inputs[i].read >= 0 && m->inputs[i].read == value)
+			return i;
+	for (int i = 0; i < m->n_inputs; i++) {
+		const struct world_input *in = &m->inputs[i];
+		int32_t want = in->read >= 0 ? in->read : in->write;
+		bool same = want > 0xff ? value == want : (value & 0xff) == want;
+
+		if (!same)
+			continue;
+		if (found >= 0)
+			return -1;
+		found = i;
+	}
+	return found;
+}
