@@ -13,18 +13,18 @@
 #include "common/link/err.h"
 #include "common/link/message.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define RPC_MAX	       4093  /* bytes of the longest encoding that a record takes */
+#define RPC_MAX        4093  /* bytes of the longest encoding that a record takes */
 #define RPC_ARENA_SIZE 65536 /* bytes that unpacking one message may use, all told */
 
 /* Working memory of rpc_decode(), the caller's; one serves any number of messages in turn. */
 struct rpc_arena {
 	_Alignas(16) uint8_t memory[RPC_ARENA_SIZE];
 	size_t used;
-	size_t peak; /* most that a message has used since the caller last set this to 0 */
-	int refused; /* an allocation did not fit during the last call */
+	bool refused; /* an allocation did not fit during the last call */
 };
 
 /*
@@ -39,7 +39,7 @@ enum va_err rpc_encode(const struct message *m, uint8_t *out, size_t size, size_
  * it fails: VA_E_MALFORMED for anything but the one encoding of a valid message, VA_E_LIMIT where
  * it is longer than RPC_MAX or does not fit the arena. The arena is wiped before this returns.
  */
-enum va_err rpc_decode(struct rpc_arena *a, const uint8_t *untrusted, size_t len,
-	struct message *ret);
+enum va_err rpc_decode(
+	struct rpc_arena *a, const uint8_t *untrusted, size_t len, struct message *ret);
 
 #endif
