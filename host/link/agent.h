@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The inside of the va-link program, cut into: main.c (start, jail), loop.c (poll, the channel's
+ * bytes and the clock), orders.c (what va-hostd says), reports.c (what va-hostd is told).
+ */
+#ifndef VA_HOST_LINK_AGENT_H
+#define VA_HOST_LINK_AGENT_H
+
+#include "host/link/budget.h"
+#include "host/link/ipc.h"
+
+struct agent {
+	struct link *link; /* sodium_malloc(); link_init() by the first RECORD */
+	bool ready;
+	int channel;	   /* -1: none */
+	struct budget budget;
+	uint32_t told_state;
+	struct link_ipc msg; /* the one message being read or written; wiped after use */
+};
+
+/* CLOCK_BOOTTIME in milliseconds. */
+uint64_t agent_now_ms(void);
+
+/*
+ * Serves until va-hostd leaves (0) or an error that makes it impossible (negative errno, with
+ * *ret_what naming what was tried). Allocates nothing after the first order.
+ */
+int agent_run(struct agent *a, const char **ret_what);
+
+/* Carries out the order in a->msg; fd: -1, or what came with it, taken. */
+int agent_obey(struct agent *a, int fd);
+
+/* Closes the channel and says so; backoff_ms: how long to stay away. */
+int agent_close_channel(struct agent *a, uint32_t backoff_ms);
+
+/* Tells all that happened in the link since the last call, and the state if it changed. */
+int agent_report(struct agent *a);
+/* The order with this tag could not be taken. */
+int agent_report_refused(struct agent *a, uint64_t tag, enum va_err error);
+int agent_report_code(struct agent *a, const char *code);
+
+#endif
