@@ -3,6 +3,8 @@
 #include "common/link/message.h"
 #include "tests/unit/test.h"
 
+#include <stdlib.h>
+
 #define NAME_63 "123456789012345678901234567890123456789012345678901234567890123"
 
 static struct message make(uint32_t kind)
@@ -241,6 +243,41 @@ static void unterminated_strings(void)
 	GOOD(m);
 }
 
+/* Memory that ends with the array: under AddressSanitizer a check that reads on is seen. */
+static void nothing_is_read_beyond_the_struct(void)
+{
+	struct msg_prepare *p = calloc(1, sizeof(*p));
+	struct msg_query *q = calloc(1, sizeof(*q));
+	bool taken;
+
+	CHECK(p && q);
+	p->operation = MSG_OP_SWITCH;
+	memset(p->target, 'x', sizeof(p->target));
+	q->question = MSG_Q_DDC_READ;
+	memset(q->target, 'x', sizeof(q->target));
+	taken = msg_prepare_is_valid(p) || msg_query_is_valid(q);
+	free(p);
+	free(q);
+	CHECK(!taken);
+}
+
+static void a_seventeenth_item_is_not_looked_for(void)
+{
+	struct {
+		struct msg_result r;
+		struct msg_item beyond;
+	} page;
+
+	memset(&page, 0, sizeof(page));
+	msg_result_init(&page.r, MSG_OUT_OK, "");
+	while (msg_result_add(&page.r, MSG_ITEM_MACHINE, "zorg", "", 0, 0))
+		;
+	page.beyond = page.r.items[0];
+	CHECK(msg_result_is_valid(&page.r));
+	page.r.n_items++;
+	CHECK(!msg_result_is_valid(&page.r));
+}
+
 static void every_byte_in_a_text(void)
 {
 	struct message m = make_result(MSG_OUT_OK);
@@ -331,6 +368,8 @@ TEST_MAIN({ "id_and_kind", id_and_kind }, { "prepare", prepare },
 	{ "ticket_commit_pending", ticket_commit_pending }, { "query", query },
 	{ "result", result }, { "items", items }, { "event", event },
 	{ "unterminated_strings", unterminated_strings },
+	{ "nothing_is_read_beyond_the_struct", nothing_is_read_beyond_the_struct },
+	{ "a_seventeenth_item_is_not_looked_for", a_seventeenth_item_is_not_looked_for },
 	{ "every_byte_in_a_text", every_byte_in_a_text },
 	{ "result_texts_are_made_printable", result_texts_are_made_printable },
 	{ "result_items_are_made_valid", result_items_are_made_valid },

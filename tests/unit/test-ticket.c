@@ -150,6 +150,9 @@ static void the_empty_box_has_no_ticket(void)
 	/* a ticket of zeros, in session 0, at time 0: all as in the box, but nothing is prepared */
 	CHECK(!ticket_is_outstanding(&box, 0));
 	CHECK(!ticket_spend(&box, 0, &zeros, 0, &got));
+	box.expires_ms = UINT64_MAX;
+	CHECK(!ticket_is_outstanding(&box, 0));
+	CHECK(!ticket_spend(&box, 0, &zeros, 0, &got));
 }
 
 static void wiped_means_nothing_is_left(void)
