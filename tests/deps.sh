@@ -9,13 +9,13 @@ what=${1:-all}
 debian_build="gcc make pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-dev
 	libsodium-dev libvirt-dev libddcutil-dev libpci-dev libsystemd-dev libxml2-dev
 	libseccomp-dev libjson-c-dev libinih-dev"
-debian_check="python3 clang llvm libclang-rt-14-dev spin ddcutil qemu-system-x86 qemu-guest-agent
+debian_check="python3 clang llvm libclang-rt-14-dev spin ddcutil libpng-dev qemu-system-x86 qemu-guest-agent
 	libvirt-daemon libvirt-daemon-system libvirt-clients busybox-static cpio kmod xz-utils
 	socat dbus python3-dbusmock udev systemd linux-headers-amd64"
 fedora_build="gcc make pkgconf-pkg-config protobuf-c-compiler protobuf-compiler protobuf-c-devel
 	libsodium-devel libvirt-devel libddcutil-devel pciutils-devel systemd-devel libxml2-devel
 	libseccomp-devel json-c-devel inih-devel"
-fedora_check="python3 clang llvm compiler-rt spin ddcutil qemu-system-x86 qemu-guest-agent
+fedora_check="python3 clang llvm compiler-rt spin ddcutil libpng-devel qemu-system-x86 qemu-guest-agent
 	libvirt-daemon-kvm libvirt-client busybox cpio kmod xz socat dbus-daemon
 	python3-dbusmock systemd-udev kernel-devel"
 

@@ -21,10 +21,30 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(SUPPORT_OBJ) $(ARCHIVES)
 unit-programs: all $(UNIT)
 fuzz-programs: $(FUZZERS)
 
+# --- simulated hardware ------------------------------------------------------------------------
+SIMMON     := $(BUILD)/tests/sim/simmon
+I2CSHIM    := $(BUILD)/tests/sim/i2cshim.so
+SIMMON_SRC := $(sort $(wildcard tests/sim/monitor/*.c))
+# the model without its sockets and pictures, for its unit test
+SIM_MODEL  := $(patsubst %,$(BUILD)/tests/sim/monitor/%.o,monitor edid control)
+
+$(SIMMON): $(patsubst %.c,$(BUILD)/%.o,$(SIMMON_SRC))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALLLD) -o $@ $^ -lpng
+# loaded into programs of any build, so never with a sanitizer of its own
+$(I2CSHIM): tests/sim/shim/i2cshim.c common/base/cleanup.h
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALLCPP) -std=gnu17 $(OPT) $(WARN) -fPIC -shared \
+		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $< -ldl
+$(BUILD)/tests/unit/test-sim-monitor: $(SIM_MODEL)
+
+.PHONY: sim
+sim: $(SIMMON) $(I2CSHIM)
+
 # every unit test runs under ASan and UBSan
 check-unit:
 	$(Q)sh tests/deps.sh check
 	$(Q)$(MAKE) --no-print-directory SAN=1 BUILD=$(BUILD)/san unit-programs
 	$(Q)python3 tests/run.py unit --build $(BUILD)/san $(if $(TEST),--test $(TEST))
 
--include $(patsubst %.c,$(BUILD)/%.d,$(UNIT_SRC) $(FUZZ_SRC) $(SUPPORT))
+-include $(patsubst %.c,$(BUILD)/%.d,$(UNIT_SRC) $(FUZZ_SRC) $(SUPPORT) $(SIMMON_SRC))
