@@ -11,7 +11,8 @@
  *
  * Pure, of fixed size, allocates nothing. Any error ends the handshake: its secrets are wiped and
  * every later call gives VA_E_STATE. The struct holds no pointer to itself, so that a copy of it
- * can be given a message that may be forged, and the original waits for the true one. Sections named are those of the Noise specification.
+ * can be given a message that may be forged, and the original waits for the true one. Sections
+ * named are those of the Noise specification.
  */
 #ifndef VA_LINK_NOISE_H
 #define VA_LINK_NOISE_H
