@@ -26,7 +26,7 @@ struct execution;
 typedef void execute_act_fn(struct execution *x, int error, int32_t value, const char *detail);
 
 struct execute_ops {
-	/* Start it; call done exactly once, not before returning. */
+	/* Start it; call done exactly once, now or later. */
 	void (*write)(void *ctx, struct execution *x, int machine, const struct world_monitor *m,
 		uint16_t value, uint32_t limit_ms, execute_act_fn *done);
 	void (*read)(void *ctx, struct execution *x, int machine, const struct world_monitor *m,

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Walking a plan: a fake monitor and fake machines answer at once. Every step is made to fail in
+ * turn, and the outcome is the monitors' truth: all at the target, or all back.
+ */
+#include "host/daemon/execute.h"
+#include "tests/unit/test.h"
+
+/* What the two fake monitors show, and what the next acts do. */
+static struct rig {
+	sd_event *event;
+	struct world world;
+	struct world_machine machines[2];
+	uint16_t shown[2];
+	int acts, fail_at;	/* the act (counted from 1) that fails; 0 none */
+	int drop_writes;	/* that many writes are acknowledged and ignored */
+	bool unreadable, deaf_push; /* host's writes fail */
+	int writes, reads;
+	enum exit_code code;
+	bool moved, done;
+	char text[256];
+} rig;
+
+static int monitor_of(const struct world_monitor *m)
+{
+	return m->name[4] - '0';
+}
+
+static void fake_write(void *ctx, struct execution *x, int machine, const struct world_monitor *m,
+	uint16_t value, uint32_t limit_ms, execute_act_fn *done)
+{
+	(void)ctx;
+	(void)limit_ms;
+	rig.acts++;
+	rig.writes++;
+	if (rig.acts == rig.fail_at || (rig.deaf_push && machine == WORLD_HOST)) {
+		done(x, -ECOMM, -1, "it does not acknowledge");
+		return;
+	}
+	if (rig.drop_writes)
+		rig.drop_writes--;
+	else
+		rig.shown[monitor_of(m)] = value;
+	done(x, 0, -1, "");
+}
+
+static void fake_read(void *ctx, struct execution *x, int machine, const struct world_monitor *m,
+	uint32_t limit_ms, execute_act_fn *done)
+{
+	(void)ctx;
+	(void)machine;
+	(void)limit_ms;
+	rig.reads++;
+	if (rig.unreadable)
+		done(x, -ECOMM, -1, "it answers with null messages");
+	else
+		done(x, 0, rig.shown[monitor_of(m)], "");
+}
+
+static void fake_step(void *ctx, int n, const struct step *s, const char *state, unsigned int ms,
+	const char *detail)
+{
+	(void)ctx;
+	(void)n;
+	(void)s;
+	(void)state;
+	(void)ms;
+	(void)detail;
+}
+
+static void fake_shown(void *ctx, int monitor, int32_t value)
+{
+	(void)ctx;
+	(void)monitor;
+	(void)value;
+}
+
+static void fake_done(void *ctx, struct execution *x, enum exit_code code, bool moved,
+	const char *text)
+{
+	(void)ctx;
+	rig.code = code;
+	rig.moved = moved;
+	rig.done = true;
+	snprintf(rig.text, sizeof(rig.text), "%s", text);
+	execute_free(x);
+	sd_event_exit(rig.event, 0);
+}
+
+static const struct execute_ops ops = {
+	.write = fake_write,
+	.read = fake_read,
+	.on_step = fake_step,
+	.on_shown = fake_shown,
+	.on_done = fake_done,
+	.first_read_ms = 1,
+	.next_read_ms = 1,
+};
+
+static void make_rig(int n_monitors)
+{
+	memset(&rig, 0, sizeof(rig));
+	rig.world.machines = rig.machines;
+	rig.world.n_machines = 2;
+	rig.world.n_monitors = n_monitors;
+	for (int i = 0; i < 2; i++) {
+		rig.machines[i].known = rig.machines[i].running = rig.machines[i].session = true;
+		snprintf(rig.machines[i].name, sizeof(rig.machines[i].name), "%s",
+			i ? "alpha" : "host");
+	}
+	snprintf(rig.machines[1].gpus[0], WORLD_PCI_SIZE, "0000:02:00.0");
+	rig.machines[1].n_gpus = 1;
+	for (int m = 0; m < n_monitors; m++) {
+		struct world_monitor *mon = &rig.world.monitors[m];
+
+		snprintf(mon->name, sizeof(mon->name), "desk%d", m);
+		mon->n_inputs = 2;
+		mon->shown = 0;
+		rig.shown[m] = 0x0f;
+		for (int i = 0; i < 2; i++) {
+			mon->inputs[i].write = (uint16_t)(0x0f + 2 * i);
+			mon->inputs[i].read = -1;
+			snprintf(mon->inputs[i].gpu, WORLD_PCI_SIZE, "0000:0%d:00.0", i + 1);
+		}
+	}
+}
+
+static void run(void)
+{
+	struct intent i = { .target = "alpha" };
+	struct plan plan;
+	struct execution *x;
+
+	plan_switch(&rig.world, &i, &plan);
+	for (int n = 0; n < plan.n_steps; n++)
+		if (plan.steps[n].kind == STEP_CHECK)
+			plan.steps[n].limit_ms = 60; /* the clock is real here */
+	sd_event_new(&rig.event);
+	if (execute_new(&x, rig.event, &rig.world, &plan, &ops, NULL) == 0)
+		sd_event_loop(rig.event);
+	rig.event = sd_event_unref(rig.event);
+}
+
+static void all_goes_well(void)
+{
+	make_rig(2);
+	run();
+	CHECK(rig.done && rig.moved);
+	CHECK_EQ(rig.code, EXIT_CODE_OK);
+	CHECK(rig.shown[0] == 0x11 && rig.shown[1] == 0x11);
+	CHECK_EQ(rig.writes, 2);
+}
+
+static void a_deaf_push_is_pulled(void)
+{
+	make_rig(1);
+	rig.deaf_push = true;
+	run();
+	CHECK_EQ(rig.code, EXIT_CODE_OK);
+	CHECK_EQ(rig.shown[0], 0x11);
+	CHECK_EQ(rig.writes, 2);
+}
+
+/* Each act of the way fails once; the pull that follows a failed push may still succeed. */
+static void any_failure_leaves_no_half_switch(void)
+{
+	for (int fail = 1; fail <= 6; fail++) {
+		make_rig(2);
+		rig.fail_at = fail;
+		run();
+		CHECK(rig.done);
+		CHECK(rig.shown[0] == rig.shown[1]);
+		CHECK_EQ(rig.shown[0], rig.moved ? 0x11 : 0x0f);
+		CHECK(rig.moved == (rig.code == EXIT_CODE_OK));
+	}
+}
+
+static void both_sides_deaf_is_undone(void)
+{
+	make_rig(2);
+	rig.machines[1].session = true;
+	rig.fail_at = 3; /* second monitor: push fails ... */
+	rig.deaf_push = false;
+	run();
+	CHECK(rig.moved); /* ... and the pull saves it */
+	make_rig(2);
+	rig.deaf_push = true;
+	rig.fail_at = 4; /* host deaf on both, the guest on the second */
+	run();
+	CHECK_EQ(rig.code, EXIT_CODE_FAILED);
+	CHECK(rig.shown[0] == 0x0f && rig.shown[1] == 0x0f);
+	CHECK(strstr(rig.text, "back where it was") != NULL);
+}
+
+static void a_dropped_write_is_repeated(void)
+{
+	make_rig(1);
+	rig.drop_writes = 1;
+	run();
+	CHECK_EQ(rig.code, EXIT_CODE_OK);
+	CHECK_EQ(rig.shown[0], 0x11);
+	CHECK_EQ(rig.writes, 2);
+}
+
+static void a_monitor_that_ignores_every_write_is_a_failure(void)
+{
+	make_rig(1);
+	rig.drop_writes = 100;
+	run();
+	CHECK_EQ(rig.code, EXIT_CODE_FAILED);
+	CHECK(!rig.moved);
+	CHECK(rig.writes <= 1 + 2 + 2); /* write, two repeats, undo by both sides at most */
+}
+
+static void an_unreadable_one_is_sent_not_confirmed(void)
+{
+	make_rig(1);
+	rig.unreadable = true;
+	run();
+	CHECK_EQ(rig.code, EXIT_CODE_UNCONFIRMED);
+	CHECK(rig.moved);
+	CHECK_EQ(rig.writes, 1);
+	CHECK(strstr(rig.text, "not confirmed") != NULL);
+}
+
+TEST_MAIN({ "all_goes_well", all_goes_well }, { "a_deaf_push_is_pulled", a_deaf_push_is_pulled },
+	{ "any_failure_leaves_no_half_switch", any_failure_leaves_no_half_switch },
+	{ "both_sides_deaf_is_undone", both_sides_deaf_is_undone },
+	{ "a_dropped_write_is_repeated", a_dropped_write_is_repeated },
+	{ "a_monitor_that_ignores_every_write_is_a_failure",
+		a_monitor_that_ignores_every_write_is_a_failure },
+	{ "an_unreadable_one_is_sent_not_confirmed", an_unreadable_one_is_sent_not_confirmed });
