@@ -35,7 +35,7 @@ struct domxml {
 
 /*
  * Reads xml[size] (no terminator needed). 0, or with "line N: what" in err[errsz]: -E2BIG (over
- * DOMXML_MAX_SIZE), -EINVAL (not well-formed, no domain, an address that is none), -ENOTSUP (a
+ * DOMXML_MAX_SIZE), -EINVAL (not well-formed, no domain, an address that is none), -EBADMSG (a
  * document type declaration), -ENOMEM. *ret is zeroed on error.
  */
 int domxml_parse(const void *xml, size_t size, struct domxml *ret, char *err, size_t errsz);

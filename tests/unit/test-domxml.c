@@ -353,9 +353,9 @@ static void doctype_is_refused(void)
 {
 	CHECK_EQ(parse("<!DOCTYPE domain [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;&a;'>]>"
 		       "<domain><name>&b;</name></domain>"),
-		-ENOTSUP);
-	CHECK_EQ(parse("<!DOCTYPE domain SYSTEM 'file:///etc/passwd'><domain/>"), -ENOTSUP);
-	CHECK_EQ(parse("<!DOCTYPE domain><domain/>"), -ENOTSUP);
+		-EBADMSG);
+	CHECK_EQ(parse("<!DOCTYPE domain SYSTEM 'file:///etc/passwd'><domain/>"), -EBADMSG);
+	CHECK_EQ(parse("<!DOCTYPE domain><domain/>"), -EBADMSG);
 	CHECK_STR(x.name, "");
 }
 
