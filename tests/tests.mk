@@ -38,8 +38,16 @@ $(I2CSHIM): tests/sim/shim/i2cshim.c common/base/cleanup.h
 		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $< -ldl
 $(BUILD)/tests/unit/test-sim-monitor: $(SIM_MODEL)
 
-.PHONY: sim
+# process 1 of a test machine: static, as there is nothing else in there
+RIGINIT := $(BUILD)/tests/rig/rig-init
+$(RIGINIT): tests/rig/lib/rig-init.c common/base/cleanup.h
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALLCPP) -std=gnu17 $(OPT) $(WARN) -static \
+		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $<
+
+.PHONY: sim rig
 sim: $(SIMMON) $(I2CSHIM)
+rig: sim $(RIGINIT)
 
 # every unit test runs under ASan and UBSan
 check-unit:
