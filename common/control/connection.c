@@ -123,7 +123,8 @@ void control_send(struct control_client *c, const char *type, json_object *taken
 			CONTROL_JSON_MAX);
 }
 
-static void client_text(char text[TEXT_MAX], const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0))) client_text(char text[TEXT_MAX],
+	const char *fmt, va_list ap)
 {
 	if (vsnprintf(text, TEXT_MAX, fmt, ap) < 0)
 		text[0] = '\0';
