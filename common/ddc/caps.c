@@ -109,7 +109,7 @@ static size_t run_count(const struct token *t)
 	return (t->n + 1) / 2;
 }
 
-/* A value list, s->p behind its parenthesis, to the one that closes it; deeper lists are skipped. */
+/* A value list, from behind its parenthesis to the one that closes it, less deeper lists. */
 static void scan_values(struct scan *s, bool wanted)
 {
 	size_t depth = 1;
@@ -181,9 +181,13 @@ static void scan_codes(struct scan *s)
 
 static bool ends_with_vcp(const struct token *t)
 {
-	struct token tail = { .p = t->p + (t->n - 3), .n = 3 };
+	struct token tail = { .p = t->p, .n = t->n };
 
-	return t->n >= 3 && starts_with(&tail, "vcp");
+	if (t->n < 3)
+		return false;
+	tail.p += t->n - 3;
+	tail.n = 3;
+	return starts_with(&tail, "vcp");
 }
 
 int caps_input_values(const char *untrusted_caps, size_t size, uint16_t *ret, size_t max)

@@ -32,7 +32,7 @@ struct pci_device {
  * address. The form alone is judged, not whether the device exists.
  */
 int pci_address_parse(const char *untrusted_addr, char ret[PCI_ADDR_SIZE]);
-/* Two functions of one card: the same but for the digit after the dot. Both as the kernel writes. */
+/* Two functions of one card: the same up to the dot. Both as the kernel writes them. */
 bool pci_address_same_slot(const char *a, const char *b);
 
 bool pci_device_is_gpu(const struct pci_device *dev); /* class 0300, 0302 or 0380 */
