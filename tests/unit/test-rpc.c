@@ -246,44 +246,43 @@ static void what_is_taken(void)
 	}
 }
 
-/* Each differs from one of the above by the one thing that it is named after. */
+/* Each differs from what is taken by the one thing that it is named after. */
+static const struct bytes bad[] = { B("nothing", ""), B("no body", P), B("no id", Q),
+	B("id 0", "\x08\x00" Q), B("two bodies", P Q EV), B("the same body twice", P Q Q),
+	B("a body in two halves", P "\x12\x02\x08\x01"
+				    "\x12\x03\x12\x01z"),
+	B("id twice", P P Q), B("id behind the body", Q P), B("unknown field", P Q "\x78\x01"),
+	B("unknown field in the body", P "\x3a\x04\x08\x01\x78\x01"),
+	B("unknown field in an item", P "\x32\x0b\x08\x01\x22\x07\x08\x01\x12\x01z\x78\x01"),
+	B("unknown group", P Q "\x7b\x7c"), B("field number 0", P Q "\x00\x01"),
+	B("trailing byte", P Q "\x00"), B("long varint", "\x08\x81\x00" Q),
+	B("long tag", "\x88\x00\x01" Q), B("long length", P "\x3a\x82\x00\x08\x01"),
+	B("id of 33 bits", "\x08\x81\x80\x80\x80\x10" Q),
+	B("id of 64 bits", "\x08\x81\x80\x80\x80\x80\x80\x80\x80\x80\x01" Q),
+	B("id of 11 bytes", "\x08\x81\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01" Q),
+	B("a zero written out", P "\x3a\x04\x08\x01\x18\x00"),
+	B("an empty string written out", P "\x3a\x04\x08\x01\x12\x00"),
+	B("wrong wire type", P "\x3d\x01\x02\x03\x04"),
+	B("id as fixed32", "\x0d\x01\x00\x00\x00" Q), B("id as bytes", "\x0a\x01\x01" Q),
+	B("unknown question", P "\x3a\x02\x08\x06"), B("question 0", P "\x3a\x00"),
+	B("negative question", P "\x3a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
+	B("question of 33 bits", P "\x3a\x06\x08\x81\x80\x80\x80\x10"),
+	B("NUL inside", P "\x12\x07\x08\x01\x12\x03z\0z"),
+	B("NUL at the end", P "\x12\x06\x08\x01\x12\x02z\0"),
+	B("NUL alone", P "\x12\x05\x08\x01\x12\x01\0"),
+	B("half a character", P "\x12\x06\x08\x01\x12\x02z\xc3"),
+	B("a character of two bytes", P "\x12\x06\x08\x01\x12\x02\xc3\xa9"),
+	B("a path", P "\x12\x06\x08\x01\x12\x02./"), B("ticket of 15", P "\x22\x11" T15),
+	B("ticket of 17", P "\x22\x13" T17), B("no ticket", P "\x22\x00"),
+	B("ticket twice", P "\x22\x24" T16 T16),
+	B("17 items", P "\x32\x79\x08\x01" ITEM4 ITEM4 ITEM4 ITEM4 ITEM),
+	B("items first", P "\x32\x09" ITEM "\x08\x01"),
+	B("an item without a name", P "\x32\x06\x08\x01\x22\x02\x08\x01"),
+	B("a body that says more than there is", P "\x3a\x03\x08\x01"),
+	B("a length near the top", P "\x3a\xff\xff\xff\xff\x0f\x08\x01") };
+
 static void what_is_refused(void)
 {
-	static const struct bytes bad[] = { B("nothing", ""), B("no body", P), B("no id", Q),
-		B("id 0", "\x08\x00" Q), B("two bodies", P Q EV), B("the same body twice", P Q Q),
-		B("a body in two halves", P "\x12\x02\x08\x01"
-					    "\x12\x03\x12\x01z"),
-		B("id twice", P P Q), B("id behind the body", Q P),
-		B("unknown field", P Q "\x78\x01"),
-		B("unknown field in the body", P "\x3a\x04\x08\x01\x78\x01"),
-		B("unknown field in an item",
-			P "\x32\x0b\x08\x01\x22\x07\x08\x01\x12\x01z\x78\x01"),
-		B("unknown group", P Q "\x7b\x7c"), B("field number 0", P Q "\x00\x01"),
-		B("trailing byte", P Q "\x00"), B("long varint", "\x08\x81\x00" Q),
-		B("long tag", "\x88\x00\x01" Q), B("long length", P "\x3a\x82\x00\x08\x01"),
-		B("id of 33 bits", "\x08\x81\x80\x80\x80\x10" Q),
-		B("id of 64 bits", "\x08\x81\x80\x80\x80\x80\x80\x80\x80\x80\x01" Q),
-		B("id of 11 bytes", "\x08\x81\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01" Q),
-		B("a zero written out", P "\x3a\x04\x08\x01\x18\x00"),
-		B("an empty string written out", P "\x3a\x04\x08\x01\x12\x00"),
-		B("wrong wire type", P "\x3d\x01\x02\x03\x04"),
-		B("id as fixed32", "\x0d\x01\x00\x00\x00" Q), B("id as bytes", "\x0a\x01\x01" Q),
-		B("unknown question", P "\x3a\x02\x08\x06"), B("question 0", P "\x3a\x00"),
-		B("negative question", P "\x3a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
-		B("question of 33 bits", P "\x3a\x06\x08\x81\x80\x80\x80\x10"),
-		B("NUL inside", P "\x12\x07\x08\x01\x12\x03z\0z"),
-		B("NUL at the end", P "\x12\x06\x08\x01\x12\x02z\0"),
-		B("NUL alone", P "\x12\x05\x08\x01\x12\x01\0"),
-		B("half a character", P "\x12\x06\x08\x01\x12\x02z\xc3"),
-		B("a character of two bytes", P "\x12\x06\x08\x01\x12\x02\xc3\xa9"),
-		B("a path", P "\x12\x06\x08\x01\x12\x02./"), B("ticket of 15", P "\x22\x11" T15),
-		B("ticket of 17", P "\x22\x13" T17), B("no ticket", P "\x22\x00"),
-		B("ticket twice", P "\x22\x24" T16 T16),
-		B("17 items", P "\x32\x79\x08\x01" ITEM4 ITEM4 ITEM4 ITEM4 ITEM),
-		B("items first", P "\x32\x09" ITEM "\x08\x01"),
-		B("an item without a name", P "\x32\x06\x08\x01\x22\x02\x08\x01"),
-		B("a body that says more than there is", P "\x3a\x03\x08\x01"),
-		B("a length near the top", P "\x3a\xff\xff\xff\xff\x0f\x08\x01") };
 	struct message m;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
