@@ -171,7 +171,7 @@ enum va_err keyrec_parse(const char *text, size_t len, struct keyrec *ret, unsig
 	size_t above;
 
 	memset(ret, 0, sizeof(*ret));
-	if (len >= KEYREC_TEXT_MAX || !take_record(&c, ret))
+	if (!take_record(&c, ret))
 		err = VA_E_MALFORMED;
 	above = (size_t)(c.p - text);
 	if (!err && !take_hex(&c, "check", said, sizeof(said)))

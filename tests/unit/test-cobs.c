@@ -232,7 +232,7 @@ static void limit_changes_under_way(void)
 	frame_reader_set_limit(&reader, FRAME_MAX_ENCODED);
 	push_all(&reader, wire + 100, n - 100, &t);
 	CHECK(t.frames == 1 && t.malformed == 0 && t.last_len == 1000);
-	push_all(&reader, wire, 900, &t);
+	push_all(&reader, wire, n - 1, &t); /* whole but for its end */
 	frame_reader_set_limit(&reader, FRAME_MAX_ENCODED_EARLY);
 	push_all(&reader, (const uint8_t *)"", 1, &t);
 	CHECK(t.frames == 1 && t.malformed == 1);
