@@ -84,12 +84,10 @@ static int find_or_add(struct book *b, const char *uuid, const char *name, struc
 		e = calloc(1, sizeof(*e));
 		if (!e)
 			return -ENOMEM;
+		/* a name heard later is a change, to be told when the answer has it */
 		memcpy(e->known.domain.uuid, uuid, strlen(uuid) + 1);
+		memcpy(e->known.domain.name, name, strlen(name) + 1);
 		b->entries[b->n++] = e;
-	}
-	if (name[0]) {
-		memset(e->known.domain.name, 0, sizeof(e->known.domain.name));
-		memcpy(e->known.domain.name, name, strlen(name));
 	}
 	*ret = e;
 	return 0;
@@ -251,7 +249,7 @@ const char *book_next(struct book *b)
 static void take_answer(struct book *b, struct entry *e, const struct describe *d)
 {
 	/* both are zeroed where they hold no text, so a byte by byte comparison is right */
-	bool same = !memcmp(&e->known, d, sizeof(*d));
+	bool same = !memcmp(&e->known.domain, &d->domain, sizeof(d->domain));
 
 	e->known = *d;
 	e->seen = true;

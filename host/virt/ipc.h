@@ -18,12 +18,12 @@
 enum virt_op {
 	/* watcher -> core, events (id 0) */
 	VIRT_EV_CONNECTION = 1, /* struct virt_connection */
-	VIRT_EV_DOMAIN = 2,	/* struct virt_domain: new, or changed in any way */
-	VIRT_EV_GONE = 3,	/* struct virt_domain: undefined */
-	VIRT_EV_SYNCED = 4,	/* struct virt_connection: every domain has been told once */
-	VIRT_EV_CHANNEL = 5,	/* struct virt_domain: the port was opened or closed in the guest;
+	VIRT_EV_DOMAIN = 2,     /* struct virt_domain: new, or changed in any way */
+	VIRT_EV_GONE = 3,       /* struct virt_domain: undefined */
+	VIRT_EV_SYNCED = 4,     /* struct virt_connection: every domain has been told once */
+	VIRT_EV_CHANNEL = 5,    /* struct virt_domain: the port was opened or closed in the guest;
 				   a hint, rate-limited by QEMU, never the truth */
-	VIRT_EV_RESET = 6,	/* struct virt_domain: rebooted, restored, resumed, migrated: kill
+	VIRT_EV_RESET = 6,      /* struct virt_domain: rebooted, restored, resumed, migrated: kill
 				   its session */
 	/* core -> watcher, requests */
 	VIRT_CONNECT = 20, /* struct virt_request -> struct virt_reply with a descriptor */
@@ -42,12 +42,12 @@ enum virt_state {
 	VIRT_STATE_MAX = VIRT_STATE_STOPPING,
 };
 
-#define VIRT_FLAG_CHANNEL      0x01u /* has a channel org.virtaid.0 */
-#define VIRT_FLAG_PORT_OPEN    0x02u /* ... that the guest has open, as libvirt says */
-#define VIRT_FLAG_FWCFG	       0x04u /* has the fw_cfg item opt/org.virtaid/pair */
-#define VIRT_FLAG_GENID	       0x08u
-#define VIRT_FLAG_RAW_VFIO     0x10u /* passes PCI devices by raw QEMU arguments: not visible */
-#define VIRT_FLAG_PERSISTENT   0x20u
+#define VIRT_FLAG_CHANNEL    0x01u /* has a channel org.virtaid.0 */
+#define VIRT_FLAG_PORT_OPEN  0x02u /* ... that the guest has open, as libvirt says */
+#define VIRT_FLAG_FWCFG      0x04u /* has the fw_cfg item opt/org.virtaid/pair */
+#define VIRT_FLAG_GENID      0x08u
+#define VIRT_FLAG_RAW_VFIO   0x10u /* passes PCI devices by raw QEMU arguments: not visible */
+#define VIRT_FLAG_PERSISTENT 0x20u
 
 struct virt_domain {
 	struct worker_head head;
@@ -55,7 +55,7 @@ struct virt_domain {
 	char name[256]; /* as libvirt has it; not yet checked against name_is_valid() */
 	uint32_t state; /* enum virt_state */
 	uint32_t flags;
-	uint32_t n_hostdevs;			     /* PCI hostdevs of the definition or live XML */
+	uint32_t n_hostdevs; /* PCI hostdevs of the definition or live XML */
 	char hostdevs[VIRT_MAX_GPUS * 4][VIRT_PCI_SIZE]; /* "0000:01:00.0"; the first 32 */
 };
 

@@ -38,6 +38,7 @@ static int errno_of(const virError *e)
 	case VIR_ERR_RESOURCE_BUSY: return -EBUSY;
 	case VIR_ERR_OPERATION_TIMEOUT: return -ETIMEDOUT;
 	case VIR_ERR_NO_SUPPORT:
+	case VIR_ERR_INVALID_ARG: /* how drivers refuse flags they do not know */
 	case VIR_ERR_ARGUMENT_UNSUPPORTED:
 	case VIR_ERR_OPERATION_UNSUPPORTED: return -EOPNOTSUPP;
 	case VIR_ERR_HOOK_SCRIPT_FAILED: return -ECANCELED;
