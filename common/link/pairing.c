@@ -10,6 +10,7 @@
  */
 #include "common/link/link-internal.h"
 
+#include "common/base/escape.h"
 #include "common/link/wipe.h"
 
 #include <string.h>
@@ -110,7 +111,7 @@ enum va_err link_pair_open(struct link *l, enum pair_mode mode, const uint8_t *s
 	if ((mode != PAIR_TOKEN || n != PAIR_TOKEN_SIZE) &&
 		(mode != PAIR_CODE || n != PAIR_CODE_CHARS))
 		return VA_E_RANGE;
-	if (!window_ms || !name || !*name || strlen(name) >= sizeof(l->pair.guest))
+	if (!window_ms || !name || !name_is_valid(name))
 		return VA_E_RANGE;
 	if (l->pair.run.step == PAIR_STORING)
 		return VA_E_STATE;
