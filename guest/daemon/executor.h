@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the host may have done here: an input source written (by va-ddc), the machine switched
+ * off, monitors looked for. The executor's half of PREPARE, TICKET, COMMIT. PROTOCOL.md 7.
+ */
+#ifndef VA_GUEST_EXECUTOR_H
+#define VA_GUEST_EXECUTOR_H
+
+#include "guest/daemon/channel.h"
+#include "guest/daemon/ddc.h"
+#include "guest/daemon/judge.h"
+#include "guest/daemon/power.h"
+
+struct executor;
+
+struct executor_deps {
+	sd_event *event;
+	struct channel *channel;
+	struct ddc *ddc; /* NULL: off */
+	struct power *power;
+	struct judge *judge;
+};
+
+/* deps is copied; what it points to must live longer. */
+int executor_new(struct executor **ret, const struct executor_deps *deps);
+void executor_free(struct executor *e);
+DEFINE_CLEANUP(executor, executor_free);
+
+/* A LINK_EV_REQUEST. */
+void executor_take_request(struct executor *e, const struct link_event *ev);
+/* The session ended, or the clock jumped: nothing prepared may act any more. */
+void executor_forget(struct executor *e);
+
+#endif

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* va-host: what a user of the host types. A table; the rest is in common/control/command.h. */
+#include "common/base/cleanup.h"
+#include "common/control/command.h"
+#include "host/cli/policy.h"
+
+static const struct command commands[] = {
+	{ "status", "Show the seat, the guests and the monitors.",
+		.op = CONTROL_STATUS, .limit_s = 10 },
+	{ "list", "Show the guests.",
+		.op = CONTROL_LIST, .limit_s = 10 },
+	{ "monitors", "Show the monitors, their inputs and who is on which.",
+		.op = CONTROL_MONITORS, .limit_s = 30 },
+	{ "switch TARGET", "Give monitor, keyboard and mouse to a guest, or back to \"host\".",
+		.op = CONTROL_SWITCH, .options = COMMAND_DRY_RUN | COMMAND_FORCE, .limit_s = 125,
+		.acts = true },
+	{ "pair GUEST", "Pair with a guest: shows the code to type there.",
+		.op = CONTROL_PAIR, .limit_s = 330 },
+	{ "unpair GUEST", "Forget a guest's keys.",
+		.op = CONTROL_UNPAIR, .limit_s = 10, .acts = true },
+	{ "rekey GUEST", "Exchange fresh keys with a guest.",
+		.op = CONTROL_REKEY, .limit_s = 60, .acts = true },
+	{ "ping GUEST", "Measure round trips to a guest, encrypted and all.",
+		.op = CONTROL_PING, .options = COMMAND_COUNT, .limit_s = 120 },
+	{ "guest GUEST ddc detect", "Have a guest look for monitors on its GPUs.",
+		.op = CONTROL_DDC_DETECT, .limit_s = 45 },
+	{ "guest GUEST ddc get MONITOR", "Have a guest read a monitor's input source.",
+		.op = CONTROL_DDC_GET, .limit_s = 60 },
+	{ "guest GUEST ddc set MONITOR VALUE", "Have a guest write a monitor's input source.",
+		.op = CONTROL_DDC_SET, .limit_s = 60, .acts = true },
+	{ "guest GUEST shutdown", "Have a guest power itself off.",
+		.op = CONTROL_GUEST_SHUTDOWN, .limit_s = 60, .acts = true },
+	{ "shutdown", "Stop the guests and shut this machine down, after a delay.",
+		.op = CONTROL_SHUTDOWN, .options = COMMAND_DELAY, .limit_s = 30, .acts = true },
+	{ "cancel", "Cancel a scheduled shutdown.",
+		.op = CONTROL_CANCEL, .limit_s = 10 },
+	{ "pending", "Show what guests have asked for and nobody has answered.",
+		.op = CONTROL_PENDING, .limit_s = 10 },
+	{ "approve N", "Allow pending request N.",
+		.op = CONTROL_ANSWER, .flags = CONTROL_FLAG_YES, .limit_s = 10, .acts = true },
+	{ "deny N", "Refuse pending request N.",
+		.op = CONTROL_ANSWER, .limit_s = 10 },
+	{ "policy check FILE", "Read a policy file and say what is wrong with it.",
+		.local = policy_check },
+	{ "policy explain GUEST OPERATION [TO] [UID]",
+		"Say what the policy would answer, and by which line.",
+		.op = CONTROL_POLICY, .limit_s = 10 },
+	{ "reload", "Have va-hostd read its configuration and policy again.",
+		.op = CONTROL_RELOAD, .limit_s = 30 },
+};
+
+int main(int argc, char **argv)
+{
+	static const struct command_program program = {
+		.name = "va-host",
+		.summary = "Switch monitor, keyboard and mouse between this machine and its guests.",
+		.daemon = "va-hostd",
+		.socket = "/run/virt-aid/control.sock",
+		.look = "va-host status",
+		.commands = commands,
+		.n_commands = ARRAY_SIZE(commands),
+	};
+
+	return command_main(&program, argc, argv);
+}
