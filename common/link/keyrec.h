@@ -26,15 +26,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEYREC_KEY_SIZE	  32
-#define KEYREC_ID_SIZE	  16
+#define KEYREC_KEY_SIZE   32
+#define KEYREC_ID_SIZE    16
 #define KEYREC_KEYID_SIZE 8
-#define KEYREC_TEXT_MAX	  1024 /* bytes of the longest record, its terminator included */
+#define KEYREC_TEXT_MAX   1024 /* bytes of the longest record, its terminator included */
 
 struct keyset {
-	uint32_t epoch; /* 1 and up; 0: there is no such set */
+	uint32_t epoch;                  /* 1 and up; 0: there is no such set */
 	uint8_t secret[KEYREC_KEY_SIZE]; /* X25519, this side's */
-	uint8_t peer[KEYREC_KEY_SIZE];	 /* X25519 public, the other side's; zeros: not known yet */
+	uint8_t peer[KEYREC_KEY_SIZE];   /* X25519 public, the other side's; zeros: not known yet */
 	uint8_t psk[KEYREC_KEY_SIZE];
 };
 
