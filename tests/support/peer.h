@@ -13,7 +13,7 @@
 #include "common/link/ticket.h"
 #include "tests/support/pipe.h"
 
-#define PEER_MAX_WORK 4096u
+#define PEER_MAX_WORK 1024u
 
 /* One request that has an effect, by its number, which is its DDC value. */
 struct peer_work {
@@ -50,6 +50,7 @@ struct peer {
 	uint64_t session;
 	unsigned int ups, downs, requests, notices, pendings, stores, paired, attempts_spent;
 	unsigned int pair_failed, resets, hints[16], answers, late;
+	unsigned int own_answers; /* of answers: concluded by this side's link alone */
 	unsigned int attempts_left;
 	enum link_hint pair_hint;
 	uint64_t reconnect_ms; /* after RESET_PIPE; LINK_NEVER */
@@ -90,6 +91,12 @@ void world_run(struct world *w, uint64_t ms);
 bool world_until(struct world *w, bool (*cond)(struct world *w), uint64_t ms);
 bool world_is_up(struct world *w); /* both have the same session */
 bool world_is_paired(struct world *w);
+
+/* Everything as it is now, to come back to; any number of times. */
+struct world_copy;
+struct world_copy *world_save(const struct world *w);
+void world_restore(struct world *w, const struct world_copy *c);
+void world_copy_free(struct world_copy *c);
 
 /* Asks for work number n (below PEER_MAX_WORK) to be done at the other side. */
 enum va_err peer_ask(struct peer *p, uint32_t n, uint32_t limit_ms);

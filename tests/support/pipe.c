@@ -36,9 +36,23 @@ size_t pipe_write(struct pipe *p, const uint8_t *bytes, size_t n)
 	return n;
 }
 
+/* Bytes up to and with the zero that ends the first frame. */
+static size_t first_frame(const struct pipe *p)
+{
+	const uint8_t *b = p->bytes + p->head;
+	size_t n = 0;
+
+	while (n < p->len && !b[n])
+		n++;
+	while (n < p->len && b[n])
+		n++;
+	return n < p->len ? n + 1 : n;
+}
+
 size_t pipe_read(struct pipe *p, const uint8_t **ret)
 {
-	size_t n = p->len < p->chunk ? p->len : p->chunk;
+	size_t most = p->chunk ? p->chunk : first_frame(p);
+	size_t n = p->len < most ? p->len : most;
 
 	if (p->stopped)
 		return 0;

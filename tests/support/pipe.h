@@ -17,7 +17,7 @@ struct pipe {
 	size_t head, len;
 	bool stopped; /* nothing comes out; what is written waits */
 	bool sink;    /* what is written is accepted and lost */
-	size_t chunk; /* bytes of one read, at most */
+	size_t chunk; /* bytes of one read, at most; 0: one frame at a time */
 };
 
 void pipe_init(struct pipe *p);
