@@ -59,7 +59,7 @@ PROGRAM_guest/cli    := va-guest
 # libraries each program may use; nothing else is linked into it
 USES_common/ddc      := common/ddc common/worker common/pci common/base
 PKGS_common/ddc      := ddcutil libpci libsystemd
-USES_host/daemon     := host/daemon common/control common/policy common/worker common/pci common/link common/base
+USES_host/daemon     := host/daemon host/link common/ddc common/control common/policy common/worker common/pci common/link common/base
 PKGS_host/daemon     := libsystemd json-c libsodium inih libpci
 USES_host/link       := host/link common/link common/worker common/base
 PKGS_host/link       := libsodium libprotobuf-c libseccomp libsystemd

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * host.conf and guests.d; see config.h and va-host.conf(5). conf.h reads lines and values; here
+ * is what they mean, and what must hold between them.
+ */
+#include "host/daemon/config.h"
+
+#include "common/base/cleanup.h"
+#include "common/base/conf.h"
+#include "common/link/message.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INPUT_PREFIX "input."
+#define CONF_SUFFIX  ".conf"
+
+/* The monitor whose section is being read: its identity comes in parts. */
+struct reading {
+	struct config *c;
+	struct world_monitor *monitor;
+	struct monitor_id id;
+	bool has_id;
+};
+
+/* "dddd:bb:dd.f", the domain of up to five digits */
+static bool is_pci_address(const char *s)
+{
+	size_t domain = strspn(s, "0123456789abcdef");
+	const char *p = s + domain;
+
+	return domain >= 4 && domain <= 5 && p[0] == ':' &&
+		strspn(p + 1, "0123456789abcdef") == 2 && p[3] == ':' &&
+		strspn(p + 4, "0123456789abcdef") == 2 && p[6] == '.' && p[7] >= '0' &&
+		p[7] <= '7' && p[8] == '\0';
+}
+
+static enum conf_verdict pci_value(const struct conf_at *at, const char *value,
+	char ret[WORLD_PCI_SIZE])
+{
+	if (!is_pci_address(value)) {
+		conf_error(at, "\"%s\" is no PCI address; write it as lspci -D does: 0000:01:00.0",
+			escape(value));
+		return CONF_BAD;
+	}
+	snprintf(ret, WORLD_PCI_SIZE, "%s", value);
+	return CONF_OK;
+}
+
+static enum conf_verdict text_value(const struct conf_at *at, const char *value, char *ret,
+	size_t size)
+{
+	if (snprintf(ret, size, "%s", value) < (int)size)
+		return CONF_OK;
+	conf_error(at, "more than %zu characters", size - 1);
+	return CONF_BAD;
+}
+
+/* --- [host] ---------------------------------------------------------------------------------------- */
+
+static enum conf_verdict command_value(const struct conf_at *at, const char *value, struct config *c)
+{
+	char copy[CONF_LINE_MAX + 1], *save = NULL;
+	int n = 0;
+
+	if (value[0] != '/') {
+		conf_error(at, "the command must be an absolute path, with its arguments");
+		return CONF_BAD;
+	}
+	snprintf(copy, sizeof(copy), "%s", value);
+	for (char *word = strtok_r(copy, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
+		if (n == CONFIG_MAX_ARGS) {
+			conf_error(at, "at most %d words; write a script", CONFIG_MAX_ARGS);
+			return CONF_BAD;
+		}
+		free(c->shutdown_command[n]);
+		c->shutdown_command[n++] = strdup(word);
+	}
+	return CONF_OK;
+}
+
+static enum conf_verdict host_entry(const struct conf_at *at, const char *value, struct config *c)
+{
+	if (!strcmp(at->key, "libvirt"))
+		return text_value(at, strcmp(value, "none") ? value : "", c->libvirt,
+			sizeof(c->libvirt));
+	if (!strcmp(at->key, "policy"))
+		return conf_path(at, value, c->policy_dir, sizeof(c->policy_dir));
+	if (!strcmp(at->key, "ddc"))
+		return conf_bool(at, value, &c->ddc);
+	if (!strcmp(at->key, "shutdown-delay"))
+		return conf_seconds(at, value, 0, 3600, &c->shutdown_delay_s);
+	if (!strcmp(at->key, "shutdown-command"))
+		return command_value(at, value, c);
+	return CONF_UNKNOWN_KEY;
+}
+
+/* --- [monitor NAME] ------------------------------------------------------------------------------------ */
+
+static bool new_monitor(const struct conf_at *at, const char *name, struct reading *r)
+{
+	struct config *c = r->c;
+	struct world_monitor *m = &c->monitors[c->n_monitors];
+
+	if (c->n_monitors == WORLD_MAX_MONITORS) {
+		conf_error(at, "more than %d monitors", WORLD_MAX_MONITORS);
+		return false;
+	}
+	if (conf_name(at, name, m->name) != CONF_OK)
+		return false;
+	for (int i = 0; i < c->n_monitors; i++)
+		if (!strcmp(c->monitors[i].name, name)) {
+			conf_error(at, "monitor %s is described twice", name);
+			return false;
+		}
+	m->shown = -1;
+	c->n_monitors++;
+	r->monitor = m;
+	r->id = (struct monitor_id){ .maker = "???" };
+	r->has_id = false;
+	return true;
+}
+
+/* "0x11 0000:02:00.0 [read=0x0f11]" */
+static enum conf_verdict input_entry(const struct conf_at *at, const char *name, const char *value,
+	struct world_monitor *m)
+{
+	struct world_input *in = &m->inputs[m->n_inputs];
+	char copy[CONF_LINE_MAX + 1], *save = NULL, *word, *gpu, *read;
+	uint16_t learned;
+
+	if (m->n_inputs == WORLD_MAX_INPUTS) {
+		conf_error(at, "more than %d inputs", WORLD_MAX_INPUTS);
+		return CONF_BAD;
+	}
+	snprintf(copy, sizeof(copy), "%s", value);
+	word = strtok_r(copy, " \t", &save);
+	gpu = strtok_r(NULL, " \t", &save);
+	read = strtok_r(NULL, " \t", &save);
+	if (!word || !gpu || strtok_r(NULL, " \t", &save) ||
+		(read && strncmp(read, "read=", 5))) {
+		conf_error(at, "say: VALUE PCI-ADDRESS [read=VALUE], as in 0x11 0000:01:00.0");
+		return CONF_BAD;
+	}
+	in->read = -1;
+	if (conf_name(at, name, in->name) != CONF_OK || conf_u16(at, word, &in->write) != CONF_OK ||
+		pci_value(at, gpu, in->gpu) != CONF_OK)
+		return CONF_BAD;
+	if (read) {
+		if (conf_u16(at, read + 5, &learned) != CONF_OK)
+			return CONF_BAD;
+		in->read = learned;
+	}
+	for (int i = 0; i < m->n_inputs; i++)
+		if (!strcmp(m->inputs[i].name, name)) {
+			conf_error(at, "input %s is described twice", name);
+			return CONF_BAD;
+		}
+	m->n_inputs++;
+	return CONF_OK;
+}
+
+static enum conf_verdict key_value(const struct conf_at *at, const char *value, char *ret)
+{
+	if (strlen(value) != MONITOR_KEY_SIZE - 1 ||
+		strspn(value, "0123456789abcdef") != MONITOR_KEY_SIZE - 1) {
+		conf_error(at, "a key is 16 hexadecimal digits; va-host monitors shows it");
+		return CONF_BAD;
+	}
+	memcpy(ret, value, MONITOR_KEY_SIZE);
+	return CONF_OK;
+}
+
+static enum conf_verdict identity_entry(const struct conf_at *at, const char *value,
+	struct reading *r)
+{
+	const char *rest;
+	uint64_t serial;
+
+	r->has_id = true;
+	if (!strcmp(at->key, "maker"))
+		return text_value(at, value, r->id.maker, sizeof(r->id.maker));
+	if (!strcmp(at->key, "name"))
+		return text_value(at, value, r->id.name, sizeof(r->id.name));
+	if (!strcmp(at->key, "serial"))
+		return text_value(at, value, r->id.serial_str, sizeof(r->id.serial_str));
+	if (!conf_scan_number(value, true, UINT32_MAX, &serial, &rest) || *rest) {
+		conf_error(at, "not a number of 32 bits");
+		return CONF_BAD;
+	}
+	r->id.serial = (uint32_t)serial;
+	return CONF_OK;
+}
+
+static enum conf_verdict monitor_entry(const struct conf_at *at, const char *value,
+	struct reading *r)
+{
+	static const char *const vias[] = { "standard", "lg" };
+	static const char *const parts[] = { "maker", "name", "serial", "serial-number" };
+	struct world_monitor *m = r->monitor;
+	enum conf_verdict v;
+	bool readable;
+
+	if (!m)
+		return CONF_BAD;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (!strcmp(at->key, parts[i])) {
+			v = identity_entry(at, value, r);
+			if (v == CONF_OK)
+				monitor_key(&r->id, m->key);
+			return v;
+		}
+	if (!strcmp(at->key, "key"))
+		return key_value(at, value, m->key);
+	if (!strcmp(at->key, "connector"))
+		return text_value(at, value, m->connector, sizeof(m->connector));
+	if (!strcmp(at->key, "via"))
+		return conf_word(at, value, vias, ARRAY_SIZE(vias), &m->via);
+	if (!strcmp(at->key, "readable")) {
+		v = conf_bool(at, value, &readable);
+		m->unreadable = v == CONF_OK && !readable;
+		return v;
+	}
+	if (!strncmp(at->key, INPUT_PREFIX, strlen(INPUT_PREFIX)))
+		return input_entry(at, at->key + strlen(INPUT_PREFIX), value, m);
+	return CONF_UNKNOWN_KEY;
+}
+
+static enum conf_verdict host_conf_entry(const struct conf_at *at, const char *value, void *userdata)
+{
+	struct reading *r = userdata;
+	const char *name = conf_section_name(at->section, "monitor");
+
+	if (!strcmp(at->section, "host"))
+		return at->key ? host_entry(at, value, r->c) : CONF_OK;
+	if (!name)
+		return CONF_UNKNOWN_SECTION;
+	if (!at->key) {
+		r->monitor = NULL;
+		return new_monitor(at, name, r) ? CONF_OK : CONF_BAD;
+	}
+	return monitor_entry(at, value, r);
+}
+
+static void check_monitors(const struct config *c, const char *file, struct conf_report *report)
+{
+	for (int i = 0; i < c->n_monitors; i++) {
+		const struct world_monitor *m = &c->monitors[i];
+
+		if (!m->key[0])
+			conf_report_add(report, file, 0,
+				"monitor %s has no identity; add its key, or maker, name and serial "
+				"(va-host monitors)",
+				m->name);
+		if (m->n_inputs == 0)
+			conf_report_add(report, file, 0,
+				"monitor %s has no inputs; add input.NAME = VALUE PCI-ADDRESS",
+				m->name);
+	}
+}
+
+/* --- guests.d -------------------------------------------------------------------------------------------- */
+
+static enum conf_verdict guest_entry(const struct conf_at *at, const char *value, void *userdata)
+{
+	struct config_guest *g = userdata;
+
+	if (at->section[0] && strcmp(at->section, "guest"))
+		return CONF_UNKNOWN_SECTION;
+	if (!at->key)
+		return CONF_OK;
+	if (!strcmp(at->key, "domain"))
+		return text_value(at, value, g->domain, sizeof(g->domain));
+	if (!strcmp(at->key, "channel"))
+		return conf_path(at, value, g->channel, sizeof(g->channel));
+	if (!strcmp(at->key, "token"))
+		return conf_path(at, value, g->token, sizeof(g->token));
+	if (!strcmp(at->key, "gpu")) {
+		if (g->n_gpus == WORLD_MAX_GPUS) {
+			conf_error(at, "more than %d GPUs", WORLD_MAX_GPUS);
+			return CONF_BAD;
+		}
+		return pci_value(at, value, g->gpus[g->n_gpus++]);
+	}
+	return CONF_UNKNOWN_KEY;
+}
+
+static int is_conf_file(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name), suffix = strlen(CONF_SUFFIX);
+
+	return d->d_name[0] != '.' && n > suffix && !strcmp(d->d_name + n - suffix, CONF_SUFFIX);
+}
+
+static bool add_guest(struct config *c, const char *dir, const char *file,
+	struct conf_report *report)
+{
+	struct config_guest *g = &c->guests[c->n_guests];
+	char path[PATH_MAX];
+	size_t n = strlen(file) - strlen(CONF_SUFFIX);
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
+		return false;
+	if (n > NAME_MAX_LEN || c->n_guests == CONFIG_MAX_GUESTS) {
+		conf_report_add(report, path, 0, "name too long, or more than %d guests",
+			CONFIG_MAX_GUESTS);
+		return false;
+	}
+	memcpy(g->name, file, n);
+	if (!name_is_valid(g->name) || !strcmp(g->name, "host")) {
+		conf_report_add(report, path, 0,
+			"\"%s\" cannot be a guest's name; rename the file and use \"domain =\"",
+			escape(g->name));
+		return false;
+	}
+	c->n_guests++;
+	return conf_read(path, guest_entry, g, report) >= 0;
+}
+
+static int load_guests(struct config *c, const char *dir, struct conf_report *report)
+{
+	struct dirent **names = NULL;
+	int n = scandir(dir, &names, is_conf_file, alphasort);
+
+	if (n < 0)
+		return errno == ENOENT ? 0 : -errno;
+	c->guests = calloc((size_t)n + 1, sizeof(*c->guests));
+	for (int i = 0; i < n; i++) {
+		if (c->guests)
+			add_guest(c, dir, names[i]->d_name, report);
+		free(names[i]);
+	}
+	free(names);
+	return c->guests ? 0 : -ENOMEM;
+}
+
+/* --- all of it ----------------------------------------------------------------------------------------------- */
+
+static struct config *config_default(const char *dir)
+{
+	struct config *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->ddc = true;
+	c->shutdown_delay_s = 15;
+	snprintf(c->libvirt, sizeof(c->libvirt), "qemu:///system");
+	snprintf(c->policy_dir, sizeof(c->policy_dir), "%s/policy.d", dir);
+	return c;
+}
+
+int config_load(const char *dir, struct config **ret, char error[CONFIG_ERROR_SIZE])
+{
+	struct conf_report report = { 0 };
+	struct config *c = config_default(dir);
+	struct reading r = { .c = c };
+	char path[PATH_MAX];
+	int e = -ENAMETOOLONG;
+
+	if (!c)
+		return -ENOMEM;
+	if (snprintf(path, sizeof(path), "%s/host.conf", dir) < (int)sizeof(path)) {
+		e = conf_read(path, host_conf_entry, &r, &report);
+		if (e >= 0 || e == -ENOENT)
+			e = 0;
+		check_monitors(c, path, &report);
+	}
+	if (snprintf(path, sizeof(path), "%s/guests.d", dir) < (int)sizeof(path))
+		e = load_guests(c, path, &report) < 0 ? -EIO : e;
+	if (e >= 0 && report.n_errors == 0) {
+		*ret = c;
+		return 0;
+	}
+	config_free(c);
+	while (report.len > 0 && report.text[report.len - 1] == '\n')
+		report.text[--report.len] = '\0';
+	snprintf(error, CONFIG_ERROR_SIZE, "%s",
+		report.len ? report.text : "the configuration cannot be read");
+	return e < 0 ? e : -EINVAL;
+}
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(c->shutdown_command); i++)
+		free(c->shutdown_command[i]);
+	free(c->guests);
+	free(c);
+}
+
+const struct config_guest *config_find_guest(const struct config *c, const char *name)
+{
+	for (int i = 0; i < c->n_guests; i++)
+		if (!strcmp(c->guests[i].name, name))
+			return &c->guests[i];
+	return NULL;
+}
+
+const struct config_guest *config_find_domain(const struct config *c, const char *domain)
+{
+	for (int i = 0; i < c->n_guests; i++)
+		if (!strcmp(c->guests[i].domain, domain))
+			return &c->guests[i];
+	return NULL;
+}

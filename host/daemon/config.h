@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The host's configuration: host.conf and guests.d/NAME.conf (va-host.conf(5)). Read as a whole
+ * at start and at reload; an error keeps the daemon from starting, and keeps the old
+ * configuration at reload, naming file and line. Nothing here touches the machine.
+ */
+#ifndef VA_HOSTD_CONFIG_H
+#define VA_HOSTD_CONFIG_H
+
+#include "common/base/conf.h"
+#include "host/daemon/world.h"
+
+#include <limits.h>
+
+#define CONFIG_MAX_GUESTS 1024
+#define CONFIG_MAX_ARGS	  16
+#define CONFIG_ERROR_SIZE CONF_REPORT_SIZE
+
+/* guests.d/NAME.conf */
+struct config_guest {
+	char name[NAME_MAX_LEN + 1];
+	char domain[256];   /* libvirt's name of it; "" : the same */
+	char channel[108];  /* socket of a plain QEMU's chardev; "" : libvirt's guest */
+	char token[PATH_MAX]; /* where the one-time pairing token is put; "" : the usual place */
+	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE]; /* what the definition does not show */
+	int n_gpus;
+};
+
+struct config {
+	char libvirt[128];	     /* URI; "" : no libvirt */
+	char policy_dir[PATH_MAX];
+	uint32_t shutdown_delay_s;   /* 0 to 3600 */
+	char *shutdown_command[CONFIG_MAX_ARGS + 1]; /* instead of logind; [0] NULL: logind */
+	char initial_holder[NAME_MAX_LEN + 1];	     /* "host" */
+	bool ddc;		     /* false: the host has no DDC worker */
+	struct world_monitor monitors[WORLD_MAX_MONITORS];
+	int n_monitors;
+	struct config_guest *guests;
+	int n_guests;
+};
+
+/*
+ * Reads dir/host.conf and dir/guests.d/?*.conf. A missing host.conf is an empty one. Negative errno with error
+ * filled: "FILE:LINE: what is wrong; what to do".
+ */
+int config_load(const char *dir, struct config **ret, char error[CONFIG_ERROR_SIZE]);
+void config_free(struct config *c);
+
+const struct config_guest *config_find_guest(const struct config *c, const char *name);
+const struct config_guest *config_find_domain(const struct config *c, const char *domain);
+
+#endif

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The registry of guests and the life of their channels.
+ *
+ * A guest is known because libvirt has a domain with our channel, or because a file in guests.d
+ * names it. It gets a va-link as soon as it is known, and that gets a channel whenever there is
+ * one to be had: libvirt's through va-virt, a plain QEMU's by connecting to its socket.
+ */
+#include "host/daemon/guest.h"
+
+#include "common/base/log.h"
+#include "host/daemon/hostd.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+struct guest *guest_find(struct hostd *h, const char *name)
+{
+	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
+		if (h->guests[i] && !strcmp(h->guests[i]->name, name))
+			return h->guests[i];
+	return NULL;
+}
+
+struct guest *guest_find_uuid(struct hostd *h, const char *uuid)
+{
+	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
+		if (h->guests[i] && !strcmp(h->guests[i]->uuid, uuid))
+			return h->guests[i];
+	return NULL;
+}
+
+struct guest *guest_get(struct hostd *h, const char *name)
+{
+	struct guest *g = guest_find(h, name);
+	int slot = 1;
+
+	if (g)
+		return g;
+	while (slot < HOSTD_MAX_MACHINES && h->guests[slot])
+		slot++;
+	if (slot == HOSTD_MAX_MACHINES)
+		return NULL;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return NULL;
+	g->h = h;
+	g->slot = slot;
+	g->backoff_usec = GUEST_BACKOFF_MIN_USEC;
+	g->conf = config_find_guest(h->config, name);
+	snprintf(g->name, sizeof(g->name), "%s", name);
+	h->guests[slot] = g;
+	hostd_world_changed(h);
+	return g;
+}
+
+void guest_remove(struct guest *g)
+{
+	struct hostd *h = g->h;
+
+	seat_machine_lost(h, g->slot);
+	guest_link_stop(g);
+	keys_free(g);
+	free(g->rates);
+	sd_event_source_disable_unref(g->retry);
+	h->guests[g->slot] = NULL;
+	hostd_world_changed(h);
+	free(g);
+}
+
+bool guest_is_running(const struct guest *g)
+{
+	if (g->uuid[0])
+		return g->virt_state == VIRT_STATE_RUNNING;
+	return g->connected;
+}
+
+bool guest_has_channel(const struct guest *g)
+{
+	if (g->conf && g->conf->channel[0])
+		return true;
+	return g->uuid[0] && (g->virt_flags & VIRT_FLAG_CHANNEL);
+}
+
+static void merge_gpus(struct guest *g)
+{
+	for (int i = 0; g->conf && i < g->conf->n_gpus; i++) {
+		bool there = false;
+
+		for (int k = 0; k < g->n_gpus; k++)
+			there = there || !strcmp(g->gpus[k], g->conf->gpus[i]);
+		if (!there && g->n_gpus < WORLD_MAX_GPUS)
+			memcpy(g->gpus[g->n_gpus++], g->conf->gpus[i], WORLD_PCI_SIZE);
+	}
+}
+
+void guest_update(struct guest *g)
+{
+	bool wanted = guest_has_channel(g);
+
+	merge_gpus(g);
+	hostd_world_changed(g->h);
+	if (wanted && !g->link) {
+		int r = guest_link_start(g);
+
+		if (r < 0)
+			log_error("guest %s: cannot start its va-link: %s", g->name, strerror(-r));
+	} else if (!wanted && g->link) {
+		guest_link_stop(g);
+	}
+	if (g->uuid[0] && !guest_is_running(g))
+		seat_machine_lost(g->h, g->slot);
+	else
+		guest_connect(g);
+}
+
+/* --- the channel -------------------------------------------------------------------------------- */
+
+static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct guest *g = userdata;
+
+	(void)s;
+	(void)usec;
+	g->retry = sd_event_source_disable_unref(g->retry);
+	guest_connect(g);
+	return 0;
+}
+
+static void retry_later(struct guest *g, uint64_t at_least_usec)
+{
+	uint64_t wait = g->backoff_usec > at_least_usec ? g->backoff_usec : at_least_usec;
+
+	g->backoff_usec *= 2;
+	if (g->backoff_usec > GUEST_BACKOFF_MAX_USEC)
+		g->backoff_usec = GUEST_BACKOFF_MAX_USEC;
+	sd_event_source_disable_unref(g->retry);
+	g->retry = NULL;
+	if (sd_event_add_time_relative(g->h->event, &g->retry, CLOCK_BOOTTIME, wait, wait / 10,
+		    on_retry, g) < 0)
+		log_error("guest %s: no timer for its channel; say \"va-host reload\"", g->name);
+}
+
+static int connect_socket(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s", path) >= (int)sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	/* EAGAIN: the listen queue is full, somebody else holds the channel */
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+void guest_connect(struct guest *g)
+{
+	int fd;
+
+	if (g->connected || g->connecting || g->retry || !worker_is_running(g->link))
+		return;
+	if (g->conf && g->conf->channel[0]) {
+		g->connecting = true;
+		fd = connect_socket(g->conf->channel);
+		guest_channel_arrived(g, fd, fd < 0 ? strerror(-fd) : "");
+	} else if (g->uuid[0] && g->virt_state != VIRT_STATE_OFF) {
+		g->connecting = true;
+		fd = virt_connect(g);
+		if (fd < 0)
+			guest_channel_arrived(g, fd, strerror(-fd));
+	}
+}
+
+void guest_channel_arrived(struct guest *g, int fd, const char *why)
+{
+	g->connecting = false;
+	if (fd < 0) {
+		if (g->channel_error != fd)
+			log_debug("guest %s: no channel: %s", g->name, why);
+		g->channel_error = fd;
+		retry_later(g, 0);
+		return;
+	}
+	g->channel_error = 0;
+	g->connected = true;
+	guest_link_channel(g, fd);
+	hostd_world_changed(g->h);
+}
+
+void guest_channel_lost(struct guest *g, uint64_t at_least_usec)
+{
+	g->connected = false;
+	g->state = LINK_NO_PEER;
+	hostd_world_changed(g->h);
+	seat_machine_lost(g->h, g->slot);
+	if (guest_has_channel(g))
+		retry_later(g, at_least_usec);
+}
+
+/* --- texts ------------------------------------------------------------------------------------------ */
+
+const char *guest_state_name(const struct guest *g)
+{
+	static const char *const names[] = {
+		[VIRT_STATE_OFF] = "off",
+		[VIRT_STATE_RUNNING] = "running",
+		[VIRT_STATE_PAUSED] = "paused",
+		[VIRT_STATE_STOPPING] = "stopping",
+	};
+
+	if (!g->uuid[0])
+		return g->connected ? "running" : "unknown";
+	return g->virt_state <= VIRT_STATE_MAX ? names[g->virt_state] : "unknown";
+}
+
+const char *guest_session_name(const struct guest *g)
+{
+	if (!guest_has_channel(g) || !g->connected)
+		return "none";
+	switch (g->state) {
+	case LINK_UP:	    return "up";
+	case LINK_WAITING:  return "waiting";
+	case LINK_UNPAIRED: return "unpaired";
+	case LINK_NO_PEER:  return "no-peer";
+	}
+	return "none";
+}
+
+static const char *hint_text(enum link_hint hint)
+{
+	switch (hint) {
+	case LINK_HINT_VERSION:
+		return "its agent speaks another version of the protocol: update one side";
+	case LINK_HINT_UNKNOWN_KEY:
+	case LINK_HINT_FOREIGN_KEY:
+		return "it was reinstalled, cloned or restored: pair it again (va-host pair)";
+	case LINK_HINT_UNPAIRED:
+	case LINK_HINT_PEER_WANTS_PAIRING:
+		return "it has no keys: needs pairing (va-host pair)";
+	case LINK_HINT_BUSY:
+		return "its agent is busy and says to come back";
+	case LINK_HINT_PAIRING_CLOSED:
+		return "it tried to pair and no window is open (va-host pair)";
+	case LINK_HINT_PAIRING_FAILED:
+		return "pairing failed: the code was wrong, or somebody is in between";
+	case LINK_HINT_KEY_MISMATCH:
+		return "five handshakes in a row did not verify: its keys are not ours (va-host pair)";
+	case LINK_HINT_NOISE:
+		return "it floods the channel with bytes that are no frames: left alone for a while";
+	case LINK_HINT_NONE:
+		break;
+	}
+	return NULL;
+}
+
+const char *guest_hint_text(const struct guest *g)
+{
+	const char *text;
+
+	if (!guest_has_channel(g))
+		return "no channel org.virtaid.0 in its definition (see virt-aid(7))";
+	if (g->uuid[0] && g->virt_state == VIRT_STATE_OFF)
+		return NULL;
+	if (g->channel_error == -EAGAIN)
+		return "another program holds its channel's socket";
+	if (g->channel_error == -EACCES || g->channel_error == -EPERM)
+		return "no permission to connect to its channel's socket";
+	if (g->state == LINK_UP)
+		return NULL;
+	if (!g->connected)
+		return g->uuid[0] ? "its channel is not open yet" :
+				    "its channel's socket is not there: is it running?";
+	text = hint_text(g->hint);
+	if (text)
+		return text;
+	if (!g->paired)
+		return "not paired (va-host pair)";
+	return "its agent does not answer: is va-guestd running in it?";
+}

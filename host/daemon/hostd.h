@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * va-hostd: decides, and blocks on nothing. One thread, one sd-event loop. It links neither
+ * libvirt nor libddcutil and parses no byte of a guest: structs of fixed size come from va-virt,
+ * va-ddc and one va-link per guest, and are checked before they are used.
+ *
+ * This header is the daemon's one shared state and the doors between its files:
+ *	main.c		start, signals, reload		config.c	files
+ *	world.c plan.c	pure: what is, what to do	execute.c	doing it
+ *	seat.c		the arbiter of switches		monitors.c	the host's DDC worker
+ *	guest*.c	guests and their va-links	virt.c		libvirt, through va-virt
+ *	requests.c	what guests ask			keys.c		records, pairing, rekeying
+ *	power.c		the host's shutdown		commands*.c	the control socket
+ */
+#ifndef VA_HOSTD_HOSTD_H
+#define VA_HOSTD_HOSTD_H
+
+#include "common/control/server.h"
+#include "common/ddc/ipc.h"
+#include "common/policy/policy.h"
+#include "common/worker/worker.h"
+#include "host/daemon/config.h"
+#include "host/daemon/execute.h"
+#include "host/daemon/guest.h"
+#include "host/daemon/plan.h"
+
+#include <systemd/sd-bus.h>
+
+#define HOSTD_MAX_MACHINES (CONFIG_MAX_GUESTS + 1)
+
+struct power;
+
+struct hostd {
+	sd_event *event;
+	sd_bus *bus; /* system bus, opened when first needed */
+	const char *config_dir, *state_dir, *run_dir, *libexec;
+	struct config *config;
+	struct policy *policy;	   /* never NULL once started; a broken one denies everything */
+	char policy_error[CONFIG_ERROR_SIZE]; /* "": it is in order */
+	uid_t link_uid;	       /* whom the va-links run as */
+	gid_t link_gid;
+
+	struct guest *guests[HOSTD_MAX_MACHINES]; /* by machine index; [0] is never used */
+	struct world_machine machines[HOSTD_MAX_MACHINES];
+	struct world world;
+	bool world_stale, stopping;
+	bool holder_moved; /* a switch said who holds the seat; before, the monitors do */
+	int shown[WORLD_MAX_MONITORS]; /* index of the input, -1 not known */
+
+	struct worker *virt;
+	bool virt_up;
+	char virt_detail[160];
+	struct worker *ddc;
+	struct ddc_display displays[DDC_MAX_DISPLAYS];
+	int n_displays;
+	struct execution *execution;
+	struct seat_request *seat_request;
+	struct control_server *control;
+	struct power *power;
+	uint32_t next_question;
+};
+
+uint64_t hostd_now_ms(void); /* CLOCK_BOOTTIME */
+/* The world as it is now; rebuilt when something changed. */
+const struct world *hostd_world(struct hostd *h);
+void hostd_world_changed(struct hostd *h);
+/* Path below a directory; false: too long. */
+bool hostd_path(char *out, size_t size, const char *dir, const char *sub, const char *name,
+	const char *suffix);
+void hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE]);
+
+/* --- seat.c: one arbiter for every switch ------------------------------------------------------ */
+struct seat_request {
+	/* Either may be NULL. The request is freed after done. */
+	void (*step)(void *userdata, int n, const struct step *s, const char *state,
+		unsigned int ms, const char *detail);
+	void (*done)(void *userdata, enum exit_code code, const char *text);
+	void *userdata;
+};
+/*
+ * Starts the switch, or refuses: its answer then comes at once through done, as it does when
+ * another switch is under way (EXIT_CODE_BUSY). who: for the audit line.
+ */
+void seat_switch(struct hostd *h, const struct intent *i, const char *who,
+	const struct seat_request *r);
+/* Who asked has left: go on, tell nobody. */
+void seat_forget(struct hostd *h, const void *userdata);
+bool seat_is_busy(const struct hostd *h);
+/* A machine stopped or fell silent: if it had the seat, take it home. */
+void seat_machine_lost(struct hostd *h, int machine);
+void seat_free(struct hostd *h);
+
+/* --- monitors.c: the host's own DDC worker ---------------------------------------------------------- */
+int monitors_start(struct hostd *h);
+void monitors_stop(struct hostd *h);
+/* Asks the worker; -ENOTCONN without one. */
+int monitors_ask(struct hostd *h, struct ddc_request *r, uint64_t limit_usec,
+	worker_reply_fn *reply, void *userdata);
+void monitors_detect(struct hostd *h);
+/* "no such monitor", ...: for people */
+const char *ddc_status_text(uint32_t status);
+
+/* --- virt.c: libvirt, through va-virt ---------------------------------------------------------------- */
+int virt_start(struct hostd *h);
+void virt_stop(struct hostd *h);
+/* Ask for the channel of a libvirt guest; guest_channel_arrived() answers. */
+int virt_connect(struct guest *g);
+
+/* --- keys.c: records, pairing, rekeying ------------------------------------------------------------- */
+/* Reads the guest's record into ret: 1 there is one, 0 none, negative errno (said in the log). */
+int keys_load(struct guest *g, struct keyrec *ret);
+/* Opens the windows that wait for this guest (a token on disk), once its va-link runs. */
+void keys_resume_pairing(struct guest *g);
+void keys_on_store(struct guest *g, const struct keyrec *record);
+void keys_on_event(struct guest *g, const struct link_ipc *m); /* PAIRED, ATTEMPT, FAILED, code */
+void keys_on_down(struct guest *g);
+/* Commands; answer through c. */
+void keys_command_pair(struct hostd *h, struct guest *g, struct control_client *c);
+void keys_command_unpair(struct hostd *h, struct guest *g, struct control_client *c);
+void keys_command_rekey(struct hostd *h, struct guest *g, struct control_client *c);
+void keys_forget_client(struct hostd *h, const struct control_client *c);
+void keys_free(struct guest *g);
+
+/* --- power.c: the host's shutdown --------------------------------------------------------------------- */
+int power_init(struct hostd *h);
+void power_free(struct hostd *h);
+/* Schedules it; *ret_delay_s until then. text: why not. by: for the announcement. */
+enum exit_code power_schedule(struct hostd *h, uint32_t delay_s, const char *by, char *text,
+	size_t size);
+enum exit_code power_cancel(struct hostd *h, char *text, size_t size);
+/* Seconds until the scheduled shutdown; -1: none. *ret_by: who asked. */
+int power_scheduled_in(const struct hostd *h, const char **ret_by);
+
+/* --- commands.c: the control socket ------------------------------------------------------------------- */
+void commands_handle(struct control_client *c, const struct control_request *r, void *userdata);
+void commands_gone(struct control_client *c, void *userdata);
+enum exit_code exit_code_of_outcome(uint32_t outcome);
+
+#endif

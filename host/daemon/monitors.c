@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The host's own DDC worker: kept warm, asked once at its start what is there, replaced when it
+ * misses a deadline. What it read becomes what the world knows of each monitor.
+ */
+#include "common/base/log.h"
+#include "host/daemon/hostd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *ddc_status_text(uint32_t status)
+{
+	static const char *const texts[] = {
+		[DDC_OK] = "done",
+		[DDC_NO_MONITOR] = "no such monitor on a bus of this machine",
+		[DDC_AMBIGUOUS] = "several monitors have this identity; name the connector",
+		[DDC_NO_ANSWER] = "the monitor does not answer on this cable",
+		[DDC_REFUSED] = "the monitor does not acknowledge on this cable",
+		[DDC_NO_ACCESS] = "no access to /dev/i2c-*; is module i2c-dev loaded?",
+		[DDC_FORBIDDEN] = "this value is not written to a monitor",
+		[DDC_BROKEN] = "libddcutil failed",
+	};
+
+	return status <= DDC_STATUS_MAX ? texts[status] : texts[DDC_BROKEN];
+}
+
+int monitors_ask(struct hostd *h, struct ddc_request *r, uint64_t limit_usec,
+	worker_reply_fn *reply, void *userdata)
+{
+	if (!worker_is_running(h->ddc))
+		return -ENOTCONN;
+	return worker_call(h->ddc, r, sizeof(*r), -1, limit_usec, reply, userdata);
+}
+
+static bool display_is_valid(const struct ddc_display *d)
+{
+	return strnlen(d->key, sizeof(d->key)) == sizeof(d->key) - 1 &&
+		memchr(d->connector, 0, sizeof(d->connector)) &&
+		memchr(d->pci, 0, sizeof(d->pci)) && memchr(d->id.name, 0, sizeof(d->id.name)) &&
+		memchr(d->id.maker, 0, sizeof(d->id.maker)) &&
+		memchr(d->id.serial_str, 0, sizeof(d->id.serial_str)) && d->input <= 0xffff;
+}
+
+/* What the host reads while it is the one shown tells which input that is. */
+static void learn_shown(struct hostd *h)
+{
+	for (int m = 0; m < h->config->n_monitors; m++)
+		for (int i = 0; i < h->n_displays; i++) {
+			const struct ddc_display *d = &h->displays[i];
+
+			if (strcmp(d->key, h->config->monitors[m].key) || d->input < 0)
+				continue;
+			h->shown[m] = world_input_by_value(&h->config->monitors[m], d->input);
+		}
+	hostd_world_changed(h);
+}
+
+static void on_detected(enum worker_fate fate, const void *msg, size_t size, int fd,
+	void *userdata)
+{
+	struct hostd *h = userdata;
+	const struct ddc_reply *r = msg;
+
+	(void)size;
+	if (fd >= 0)
+		close(fd);
+	if (fate == WORKER_STOPPED)
+		return;
+	if (fate != WORKER_REPLIED || r->n_displays > DDC_MAX_DISPLAYS) {
+		log_error("monitors: detection did not end; monitors are not switched by the host");
+		return;
+	}
+	h->n_displays = 0;
+	for (uint32_t i = 0; i < r->n_displays; i++)
+		if (display_is_valid(&r->displays[i]))
+			h->displays[h->n_displays++] = r->displays[i];
+	log_info("monitors: the host sees %d, in %u ms", h->n_displays, r->took_ms);
+	learn_shown(h);
+}
+
+void monitors_detect(struct hostd *h)
+{
+	struct ddc_request r = { .head.op = DDC_DETECT };
+
+	if (monitors_ask(h, &r, DDC_LIMIT_DETECT_USEC, on_detected, h) < 0)
+		log_warn("monitors: the DDC worker cannot be asked now");
+}
+
+static void on_started(struct worker *w, void *userdata)
+{
+	(void)w;
+	monitors_detect(userdata);
+}
+
+static void on_ended(struct worker *w, int status, uint64_t will_restart_usec, void *userdata)
+{
+	(void)w;
+	(void)userdata;
+	log_warn("monitors: the DDC worker ended (status 0x%x), next one in %.1f s",
+		(unsigned int)status, (double)will_restart_usec / 1e6);
+}
+
+int monitors_start(struct hostd *h)
+{
+	char path[PATH_MAX];
+	const char *argv[] = { path, "--worker", NULL };
+	struct worker_spec spec = {
+		.name = "va-ddc",
+		.argv = argv,
+		.min_size = sizeof(struct ddc_reply),
+		.max_size = sizeof(struct ddc_reply),
+		.on_exit = on_ended,
+		.on_started = on_started,
+		.userdata = h,
+	};
+
+	if (!h->config->ddc)
+		return 0;
+	if (!hostd_path(path, sizeof(path), h->libexec, NULL, "va-ddc", ""))
+		return -ENAMETOOLONG;
+	return worker_new(&h->ddc, h->event, &spec);
+}
+
+void monitors_stop(struct hostd *h)
+{
+	worker_free(TAKE(h->ddc));
+	h->n_displays = 0;
+}

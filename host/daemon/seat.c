@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The arbiter of the seat: one switch at a time, whoever asks. A request during a switch is told
+ * so. Plans come from plan.c and are walked by execute.c; who acts is found here: the host's own
+ * DDC worker, or a guest over its session.
+ */
+#include "common/base/log.h"
+#include "host/daemon/hostd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* One DDC act under way. */
+struct act {
+	struct execution *x;
+	execute_act_fn *done;
+	struct hostd *h;
+	bool is_read;
+};
+
+static struct act *act_new(struct hostd *h, struct execution *x, execute_act_fn *done, bool is_read)
+{
+	struct act *a = calloc(1, sizeof(*a));
+
+	if (a)
+		*a = (struct act){ .x = x, .done = done, .h = h, .is_read = is_read };
+	return a;
+}
+
+static void act_end(struct act *a, int error, int32_t value, const char *detail)
+{
+	struct act end = *a;
+
+	free(a);
+	if (end.h->execution == end.x && end.x)
+		end.done(end.x, error, value, detail);
+}
+
+static void on_host_done(enum worker_fate fate, const void *msg, size_t size, int fd,
+	void *userdata)
+{
+	const struct ddc_reply *r = msg;
+	char detail[160];
+
+	(void)size;
+	if (fd >= 0)
+		close(fd);
+	if (fate != WORKER_REPLIED) {
+		act_end(userdata, fate == WORKER_LATE ? -ETIMEDOUT : -ECOMM, -1,
+			"the host's DDC worker did not answer");
+		return;
+	}
+	snprintf(detail, sizeof(detail), "%s",
+		r->status == DDC_OK ? "" : ddc_status_text(r->status));
+	act_end(userdata, r->status == DDC_OK ? 0 : -ECOMM, r->value, detail);
+}
+
+static void on_guest_done(struct guest *g, const struct msg_result *r, void *userdata)
+{
+	char detail[MSG_DETAIL_SIZE + NAME_MAX_LEN + 48];
+
+	if (r->outcome == MSG_OUT_OK) {
+		act_end(userdata, 0, (int32_t)(r->value & 0xffff), "");
+		return;
+	}
+	snprintf(detail, sizeof(detail), "%s: %s%s%s", g->name, msg_outcome_name(r->outcome),
+		r->detail[0] ? ": " : "", r->detail);
+	act_end(userdata, r->outcome == MSG_OUT_UNKNOWN ? -ETIMEDOUT : -ECOMM, -1, detail);
+}
+
+static void ask_host(struct act *a, uint32_t op, const struct world_monitor *m, uint16_t value,
+	uint32_t limit_ms)
+{
+	struct ddc_request r = { .head.op = op, .via = m->via, .value = value };
+	int error;
+
+	snprintf(r.key, sizeof(r.key), "%s", m->key);
+	snprintf(r.connector, sizeof(r.connector), "%s", m->connector);
+	error = monitors_ask(a->h, &r, limit_ms * 1000ull, on_host_done, a);
+	if (error < 0)
+		act_end(a, -ENOTCONN, -1, "the host has no DDC worker running");
+}
+
+static void ask_guest(struct act *a, struct guest *g, const struct world_monitor *m,
+	uint16_t value, uint32_t limit_ms)
+{
+	int error;
+
+	if (a->is_read) {
+		struct msg_query q = { .question = MSG_Q_DDC_READ, .via = m->via };
+
+		snprintf(q.target, sizeof(q.target), "%s", m->key);
+		error = guest_query(g, &q, limit_ms, on_guest_done, a);
+	} else {
+		struct msg_prepare p = { .operation = MSG_OP_DDC_WRITE,
+			.value = value,
+			.via = m->via,
+			.claimed_uid = MSG_UID_NONE };
+
+		snprintf(p.target, sizeof(p.target), "%s", m->key);
+		error = guest_call(g, &p, limit_ms, on_guest_done, a);
+	}
+	if (error < 0)
+		act_end(a, -ENOTCONN, -1, "no session with the guest");
+}
+
+static void do_act(struct hostd *h, struct execution *x, int machine, const struct world_monitor *m,
+	uint16_t value, uint32_t limit_ms, execute_act_fn *done, bool is_read)
+{
+	struct act *a = act_new(h, x, done, is_read);
+
+	if (!a)
+		done(x, -ENOMEM, -1, "out of memory");
+	else if (machine == WORLD_HOST)
+		ask_host(a, is_read ? DDC_GET : DDC_SET, m, value, limit_ms);
+	else if (h->guests[machine])
+		ask_guest(a, h->guests[machine], m, value, limit_ms);
+	else
+		act_end(a, -ENOTCONN, -1, "the guest is gone");
+}
+
+static void seat_write(void *ctx, struct execution *x, int machine, const struct world_monitor *m,
+	uint16_t value, uint32_t limit_ms, execute_act_fn *done)
+{
+	do_act(ctx, x, machine, m, value, limit_ms, done, false);
+}
+
+static void seat_read(void *ctx, struct execution *x, int machine, const struct world_monitor *m,
+	uint32_t limit_ms, execute_act_fn *done)
+{
+	do_act(ctx, x, machine, m, 0, limit_ms, done, true);
+}
+
+static void seat_step(void *ctx, int n, const struct step *s, const char *state, unsigned int ms,
+	const char *detail)
+{
+	struct hostd *h = ctx;
+	const struct seat_request *r = h->seat_request;
+
+	log_debug("switch: step %d %s after %u ms%s%s", n + 1, state, ms, detail[0] ? ": " : "",
+		detail);
+	if (r && r->step)
+		r->step(r->userdata, n, s, state, ms, detail);
+}
+
+static void seat_shown(void *ctx, int monitor, int32_t value)
+{
+	struct hostd *h = ctx;
+
+	h->shown[monitor] = world_input_by_value(&h->config->monitors[monitor], value);
+	hostd_world_changed(h);
+}
+
+/* Where reading proved nothing, what was acknowledged is what is known. */
+static void remember_shown(struct hostd *h, int target)
+{
+	const struct world *w = hostd_world(h);
+
+	for (int i = 0; i < w->n_monitors; i++) {
+		int input = world_input_of(w, &w->monitors[i], target);
+
+		if (input >= 0)
+			h->shown[i] = input;
+	}
+}
+
+static void end_request(struct hostd *h, enum exit_code code, const char *text)
+{
+	struct seat_request *r = TAKE(h->seat_request);
+
+	if (r && r->done)
+		r->done(r->userdata, code, text);
+	free(r);
+}
+
+static void seat_done(void *ctx, struct execution *x, enum exit_code code, bool moved,
+	const char *text)
+{
+	struct hostd *h = ctx;
+	int target = execute_target(x);
+	char copy[PLAN_TEXT_SIZE + 64];
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	execute_free(TAKE(h->execution));
+	if (moved) {
+		remember_shown(h, target);
+		h->world.holder = target;
+		h->holder_moved = true;
+		hostd_world_changed(h);
+		if (!copy[0])
+			snprintf(copy, sizeof(copy), "%s has the seat", h->machines[target].name);
+	}
+	log_info("switch to %s: %s%s%s", h->machines[target].name, exit_code_name(code),
+		text[0] ? ": " : "", copy);
+	end_request(h, code, copy);
+	/* whom the seat went to may have died meanwhile */
+	if (h->world.holder != WORLD_HOST && !h->machines[h->world.holder].running)
+		seat_machine_lost(h, h->world.holder);
+}
+
+static const struct execute_ops seat_ops = {
+	.write = seat_write,
+	.read = seat_read,
+	.on_step = seat_step,
+	.on_shown = seat_shown,
+	.on_done = seat_done,
+	.first_read_ms = 200,
+	.next_read_ms = 1000,
+};
+
+void seat_switch(struct hostd *h, const struct intent *i, const char *who,
+	const struct seat_request *r)
+{
+	struct plan plan;
+	int error;
+
+	if (h->execution) {
+		r->done(r->userdata, EXIT_CODE_BUSY, "another switch is under way; try again");
+		return;
+	}
+	plan_switch(hostd_world(h), i, &plan);
+	log_info("switch to %s, asked for by %s: %d steps%s%s", escape(i->target), who,
+		plan.n_steps, plan.reason[0] ? "; " : "", plan.reason);
+	if (plan.refusal != EXIT_CODE_OK || plan.n_steps == 0) {
+		r->done(r->userdata, plan.refusal, plan.reason);
+		return;
+	}
+	h->seat_request = calloc(1, sizeof(*r));
+	error = h->seat_request ?
+		execute_new(&h->execution, h->event, hostd_world(h), &plan, &seat_ops, h) :
+		-ENOMEM;
+	if (h->seat_request)
+		*h->seat_request = *r;
+	if (error < 0)
+		end_request(h, EXIT_CODE_FAILED, strerror(-error));
+}
+
+void seat_forget(struct hostd *h, const void *userdata)
+{
+	if (h->seat_request && h->seat_request->userdata == userdata) {
+		h->seat_request->done = NULL;
+		h->seat_request->step = NULL;
+	}
+}
+
+bool seat_is_busy(const struct hostd *h)
+{
+	return h->execution != NULL;
+}
+
+static void on_home(void *userdata, enum exit_code code, const char *text)
+{
+	struct hostd *h = userdata;
+
+	if (code != EXIT_CODE_OK && code != EXIT_CODE_UNCONFIRMED && code != EXIT_CODE_BUSY)
+		log_warn("the seat's holder is gone and the monitors could not be taken home: %s; "
+			 "use the monitor's own button",
+			text);
+	(void)h;
+}
+
+void seat_machine_lost(struct hostd *h, int machine)
+{
+	struct intent i = { .target = h->machines[WORLD_HOST].name };
+	struct seat_request r = { .done = on_home, .userdata = h };
+
+	if (h->world.holder != machine || h->execution || h->stopping)
+		return;
+	log_warn("%s is gone while it had the seat: taking it home", h->machines[machine].name);
+	h->world.holder = WORLD_HOST;
+	h->holder_moved = true;
+	hostd_world_changed(h);
+	seat_switch(h, &i, "the host itself", &r);
+}
+
+void seat_free(struct hostd *h)
+{
+	execute_free(TAKE(h->execution));
+	free(TAKE(h->seat_request));
+}
