@@ -40,14 +40,20 @@ $(BUILD)/tests/unit/test-sim-monitor: $(SIM_MODEL)
 
 # process 1 of a test machine: static, as there is nothing else in there
 RIGINIT := $(BUILD)/tests/rig/rig-init
-$(RIGINIT): tests/rig/lib/rig-init.c common/base/cleanup.h
+$(RIGINIT): tests/rig/guest/init.c tests/rig/guest/setup.c tests/rig/guest/setup.h common/base/cleanup.h
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALLCPP) -std=gnu17 $(OPT) $(WARN) -static \
-		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $<
+		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $(filter %.c,$^)
 
 .PHONY: sim rig
 sim: $(SIMMON) $(I2CSHIM)
 rig: sim $(RIGINIT)
+
+# real libraries in made-up machines, and real kernels under QEMU
+check-rig-a check-rig-b: check-rig-%:
+	$(Q)sh tests/deps.sh check
+	$(Q)$(MAKE) --no-print-directory all rig
+	$(Q)python3 tests/rig/run.py $* --build $(BUILD) $(if $(TEST),--test $(TEST))
 
 # every unit test runs under ASan and UBSan
 check-unit:

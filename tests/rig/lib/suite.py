@@ -55,7 +55,8 @@ def run_cases(*cases, verbose=True):
         start = time.monotonic()
         verdict, line = _run_one(case)
         counts[verdict] += 1
-        print(line + (f" ({time.monotonic() - start:.1f} s)" if verbose and verdict == "ok" else ""))
+        took = f" ({time.monotonic() - start:.1f} s)" if verbose and verdict == "ok" else ""
+        print(line + took)
         sys.stdout.flush()
     close_all()
     print(f"{counts['ok']} passed, {counts['FAIL']} failed"

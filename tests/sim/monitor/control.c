@@ -57,7 +57,7 @@ static int to_port(const struct sim_monitor *m, const char *word)
 	return -1;
 }
 
-/* --- settings ----------------------------------------------------------------------------- */
+/* --- settings -------------------------------------------------------------------------- */
 
 enum setting_kind { FLAG, COUNT, OPTIONAL };
 
@@ -112,7 +112,7 @@ static int word_index(const char *word, const char *const *words, size_t n)
 static const char *const deaf_words[] = { "none", "read", "ddc", "all" };
 static const char *const reply_words[] = { "ok", "null", "zero", "badsum" };
 
-/* --- commands: 0, or -EINVAL ----------------------------------------------------------------- */
+/* --- commands: 0, or -EINVAL ----------------------------------------------------------- */
 
 static int cmd_deaf(struct command_args *c)
 {
@@ -315,8 +315,7 @@ void control_command(
 		say(&answer, "ok\n");
 }
 
-/* --- waiting -----------------------------------------------------------------------------------
- */
+/* --- waiting --------------------------------------------------------------------------- */
 
 int control_parse_wait(const char *line, struct control_wait *ret)
 {

@@ -2,11 +2,9 @@
 /*
  * rig-init: process 1 of a test machine, and the hand of the test inside it.
  *
- * Theory of operation: mounts the kernel's file systems, loads the modules listed in
- * /rig/modules in that order ("PATH [PARAMETERS]" a line; finit_module() straight away, because
- * modprobe costs seconds under emulation), gives virtio-serial ports the names that udev would,
- * and then serves the test on the port org.virtaid.rig. One poll loop; every job is a child in a
- * session of its own. Frames both ways: u32le size of what follows, u8 operation, u32le id, then
+ * Theory of operation: sets the machine up (setup.c), then serves the test on the port
+ * org.virtaid.rig. One poll loop; every job is a child in a session of its own. Frames both
+ * ways: u32le size of what follows, u8 operation, u32le id, then
  *
  *	R  argv, each ended by NUL		run; D follows when it ends and its output does
  *	S  output file, argv			start; D with the pid now, X with its status later
@@ -16,27 +14,22 @@
  *	D  i32le status, bytes			from here: done (exit status, or -signal, or -errno)
  *	X  i32le status				from here: a started job ended
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/cleanup.h"
+#include "tests/rig/guest/setup.h"
 
 enum { MAX_JOBS = 32, MAX_ARGS = 64, FRAME_MAX = 8 << 20, OUTPUT_MAX = 1 << 20, HEAD = 9 };
 
@@ -56,137 +49,7 @@ static int port = -1;
 static uint8_t *frame;
 static size_t frame_len;
 
-__attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fputs("rig: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-}
-
-/* --- setting up ------------------------------------------------------------------------------ */
-
-static void mount_all(void)
-{
-	static const struct {
-		const char *type, *at;
-	} mounts[] = {
-		{ "proc", "/proc" },
-		{ "sysfs", "/sys" },
-		{ "devtmpfs", "/dev" },
-		{ "tmpfs", "/run" },
-		{ "tmpfs", "/tmp" },
-		{ "devpts", "/dev/pts" },
-		{ "tmpfs", "/dev/shm" },
-		{ "cgroup2", "/sys/fs/cgroup" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
-		mkdir(mounts[i].at, 0755);
-		if (mount(mounts[i].type, mounts[i].at, mounts[i].type, MS_NOSUID, NULL) < 0)
-			note("mount %s: %s", mounts[i].at, strerror(errno));
-	}
-	mkdir("/dev/virtio-ports", 0755);
-}
-
-static void load_modules(void)
-{
-	FILE *list = fopen("/rig/modules", "re");
-	char line[512];
-
-	while (list && fgets(line, sizeof(line), list)) {
-		CLEANUP_FD int fd = -1;
-		char *params;
-
-		line[strcspn(line, "\n")] = '\0';
-		params = line + strcspn(line, " ");
-		if (*params)
-			*params++ = '\0';
-		fd = open(line, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || (syscall(SYS_finit_module, fd, params, 0) < 0 && errno != EEXIST))
-			note("module %s: %s", line, strerror(errno));
-	}
-	if (list)
-		fclose(list);
-}
-
-/* /dev/virtio-ports/NAME for one port, as udev's rules make it; "" as name takes it away. */
-static void link_port(const char *device)
-{
-	char path[PATH_MAX], name[128] = "", link[192], target[300];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/class/virtio-ports/%s/name", device);
-	f = fopen(path, "re");
-	if (!f)
-		return;
-	if (fgets(name, sizeof(name), f)) {
-		name[strcspn(name, "\n")] = '\0';
-		snprintf(link, sizeof(link), "/dev/virtio-ports/%s", name);
-		snprintf(target, sizeof(target), "../%s", device);
-		if (*name && !strchr(name, '/') && symlink(target, link) < 0 && errno != EEXIST)
-			note("%s: %s", link, strerror(errno));
-	}
-	fclose(f);
-}
-
-static void link_ports(void)
-{
-	DIR *dir = opendir("/sys/class/virtio-ports");
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (*entry->d_name != '.')
-			link_port(entry->d_name);
-	if (dir)
-		closedir(dir);
-}
-
-/* Links whose device is gone. */
-static void unlink_dead_ports(void)
-{
-	DIR *dir = opendir("/dev/virtio-ports");
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (*entry->d_name != '.' && faccessat(dirfd(dir), entry->d_name, F_OK, 0) < 0)
-			unlinkat(dirfd(dir), entry->d_name, 0);
-	if (dir)
-		closedir(dir);
-}
-
-static int open_uevents(void)
-{
-	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = 1 };
-	int fd = socket(
-		AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
-
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		note("uevents: %s", strerror(errno));
-	return fd;
-}
-
-static void handle_uevents(int fd)
-{
-	char buf[4096];
-	ssize_t n;
-
-	while ((n = recv(fd, buf, sizeof(buf) - 1, 0)) > 0) {
-		buf[n] = '\0';
-		if (!strstr(buf, "/virtio-ports/"))
-			continue;
-		if (!strncmp(buf, "add@", 4))
-			link_ports();
-		else if (!strncmp(buf, "remove@", 7))
-			unlink_dead_ports();
-	}
-}
-
-/* --- frames ------------------------------------------------------------------------------------
- */
+/* --- frames ---------------------------------------------------------------------------- */
 
 static void send_all(const void *data, size_t size)
 {
@@ -225,8 +88,7 @@ static void answer(char op, uint32_t id, int status, const void *text, size_t le
 	send_all(text, len);
 }
 
-/* --- jobs --------------------------------------------------------------------------------------
- */
+/* --- jobs ------------------------------------------------------------------------------ */
 
 /* NUL-ended strings in [p, end) to argv; the number, or 0 if that is too much. */
 static int split(char *p, char *end, char **argv)
@@ -385,8 +247,7 @@ static void handle_port(void)
 	}
 }
 
-/* --- the end of jobs -----------------------------------------------------------------------------
- */
+/* --- the end of jobs ------------------------------------------------------------------- */
 
 static void finish(struct job *job)
 {
@@ -438,8 +299,7 @@ static void reap(int fd)
 	}
 }
 
-/* --- the loop ------------------------------------------------------------------------------------
- */
+/* --- the loop -------------------------------------------------------------------------- */
 
 static int open_children(void)
 {
@@ -457,11 +317,11 @@ static void open_port(int uevents)
 	struct pollfd wait = { uevents, POLLIN, 0 };
 
 	for (int tries = 0; tries < 300 && port < 0; tries++) {
-		link_ports();
+		setup_link_ports();
 		port = open("/dev/virtio-ports/org.virtaid.rig", O_RDWR | O_CLOEXEC);
 		if (port < 0) {
 			poll(&wait, 1, 100);
-			handle_uevents(uevents);
+			setup_handle_uevents(uevents);
 		}
 	}
 	if (port < 0)
@@ -479,6 +339,20 @@ static void say_hello(void)
 		fclose(f);
 	note("up after %s s", text);
 	answer('H', 0, 0, text, strlen(text));
+}
+
+/* /rig/boot, where the test gave one: what a distribution's init would start. It may stay. */
+static void start_services(void)
+{
+	char *argv[] = { (char[]){ "/rig/boot" }, NULL };
+	int console;
+
+	if (access(argv[0], X_OK) < 0)
+		return;
+	console = open("/dev/console", O_WRONLY | O_CLOEXEC);
+	if (fork() == 0)
+		become(argv, console);
+	close(console);
 }
 
 static void serve(int children, int uevents)
@@ -499,7 +373,7 @@ static void serve(int children, int uevents)
 		if (fds[0].revents & POLLIN)
 			handle_port();
 		if (fds[2].revents)
-			handle_uevents(uevents);
+			setup_handle_uevents(uevents);
 		for (int i = 0; i < MAX_JOBS; i++)
 			if (jobs[i].used && fds[3 + i].fd == jobs[i].out && fds[3 + i].revents)
 				handle_output(&jobs[i]);
@@ -512,16 +386,17 @@ int main(void)
 {
 	int children, uevents;
 
-	mount_all();
+	setup_mounts();
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	setenv("HOME", "/root", 1);
 	note("init");
 	children = open_children();
-	uevents = open_uevents();
-	load_modules();
+	uevents = setup_open_uevents();
+	setup_modules();
 	note("modules");
 	frame = malloc(FRAME_MAX + 8);
 	open_port(uevents);
+	start_services();
 	if (frame && port >= 0)
 		say_hello();
 	serve(children, uevents);
