@@ -104,7 +104,7 @@ static void on_ended(struct worker *w, int status, uint64_t will_restart_usec, v
 int monitors_start(struct hostd *h)
 {
 	char path[PATH_MAX];
-	const char *argv[] = { path, "--worker", NULL };
+	const char *argv[] = { path, NULL };
 	struct worker_spec spec = {
 		.name = "va-ddc",
 		.argv = argv,
