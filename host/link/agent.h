@@ -14,6 +14,8 @@ struct agent {
 	bool ready;
 	int channel;	   /* -1: none */
 	struct budget budget;
+	bool closing;	   /* the channel was closed, which is still to be said */
+	uint32_t backoff_ms; /* with closing: how long to stay away */
 	uint32_t told_state;
 	struct link_ipc msg; /* the one message being read or written; wiped after use */
 };
@@ -30,10 +32,13 @@ int agent_run(struct agent *a, const char **ret_what);
 /* Carries out the order in a->msg; fd: -1, or what came with it, taken. */
 int agent_obey(struct agent *a, int fd);
 
-/* Closes the channel and says so; backoff_ms: how long to stay away. */
-int agent_close_channel(struct agent *a, uint32_t backoff_ms);
+/* Closes the channel; agent_report() says so. backoff_ms: how long to stay away. */
+void agent_close_channel(struct agent *a, uint32_t backoff_ms);
 
-/* Tells all that happened in the link since the last call, and the state if it changed. */
+/*
+ * Tells all that happened in the link since the last call, then that the channel was closed, or
+ * the state if it changed.
+ */
 int agent_report(struct agent *a);
 /* The order with this tag could not be taken. */
 int agent_report_refused(struct agent *a, uint64_t tag, enum va_err error);

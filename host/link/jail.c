@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -29,6 +30,7 @@
 #endif
 
 #define MAX_FDS		  32	     /* two in use, and one more while a channel is replaced */
+#define MAX_LOG_GROWTH	  (64u << 10)
 #define MAX_ADDRESS_SPACE (64u << 20) /* in use: about 10 MiB, shared libraries included */
 
 static int set_limit(__rlimit_resource_t what, rlim_t most)
@@ -38,9 +40,23 @@ static int set_limit(__rlimit_resource_t what, rlim_t most)
 	return setrlimit(what, &l) < 0 ? -errno : 0;
 }
 
+/*
+ * No file may grow; but where the log is a file, the last words of a va-link must fit in. Beyond
+ * that a write fails, and the process goes on.
+ */
+static rlim_t log_room(void)
+{
+	struct stat st;
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (fstat(STDERR_FILENO, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return (rlim_t)st.st_size + MAX_LOG_GROWTH;
+}
+
 static int enter_process(const char **ret_what)
 {
-	static const struct {
+	const struct {
 		__rlimit_resource_t what;
 		rlim_t most;
 		const char *name;
@@ -48,7 +64,7 @@ static int enter_process(const char **ret_what)
 		{ RLIMIT_CORE, 0, "RLIMIT_CORE" },
 		{ RLIMIT_NOFILE, MAX_FDS, "RLIMIT_NOFILE" },
 		{ RLIMIT_NPROC, 0, "RLIMIT_NPROC" },
-		{ RLIMIT_FSIZE, 0, "RLIMIT_FSIZE" },
+		{ RLIMIT_FSIZE, log_room(), "RLIMIT_FSIZE" },
 #ifndef SANITIZED /* the shadow memory alone is terabytes of address space */
 		{ RLIMIT_AS, MAX_ADDRESS_SPACE, "RLIMIT_AS" },
 #endif

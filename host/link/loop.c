@@ -49,6 +49,7 @@ static int take_orders(struct agent *a, const char **ret_what)
 		}
 		r = agent_obey(a, fd);
 		sodium_memzero(&a->msg, sizeof(a->msg));
+		*ret_what = "reporting to va-hostd";
 		if (r == 0 && a->ready)
 			r = agent_report(a);
 		if (r < 0)
@@ -62,7 +63,8 @@ static int read_channel(struct agent *a, uint64_t now)
 	size_t have = budget_have(&a->budget, now), done = 0;
 
 	while (done < have && a->channel >= 0) {
-		ssize_t n = recv(a->channel, read_buffer, sizeof(read_buffer), MSG_DONTWAIT);
+		size_t most = have - done < sizeof(read_buffer) ? have - done : sizeof(read_buffer);
+		ssize_t n = recv(a->channel, read_buffer, most, MSG_DONTWAIT);
 		int r;
 
 		if (n < 0 && errno == EINTR)
@@ -110,7 +112,7 @@ static int serve_channel(struct agent *a, short revents, uint64_t now)
 	if (r > 0 && a->channel >= 0)
 		r = write_channel(a);
 	if (r == 0)
-		r = agent_close_channel(a, 0);
+		agent_close_channel(a, 0);
 	return r < 0 ? r : 0;
 }
 
@@ -140,7 +142,7 @@ static int prepare(struct agent *a, struct pollfd *channel, uint64_t now)
 	return wait < INT_MAX ? (int)wait : INT_MAX;
 }
 
-int agent_run(struct agent *a, const char **ret_what)
+static int run(struct agent *a, const char **ret_what)
 {
 	struct pollfd fds[2] = { { .fd = WORKER_FD, .events = POLLIN } };
 	uint64_t now = agent_now_ms();
@@ -172,4 +174,12 @@ int agent_run(struct agent *a, const char **ret_what)
 			return r;
 		now = agent_now_ms();
 	}
+}
+
+int agent_run(struct agent *a, const char **ret_what)
+{
+	int r = run(a, ret_what);
+
+	/* a report that finds nobody is as good as no order any more */
+	return r == -EPIPE ? 0 : r;
 }

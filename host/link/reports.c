@@ -54,8 +54,13 @@ int agent_report(struct agent *a)
 
 	while (r == 0 && link_next(a->link, &ev)) {
 		r = report_event(a, &ev);
-		if (r == 0 && ev.kind == LINK_EV_RESET_PIPE)
-			r = agent_close_channel(a, ev.backoff_ms);
+		if (ev.kind == LINK_EV_RESET_PIPE)
+			agent_close_channel(a, ev.backoff_ms);
+	}
+	if (r == 0 && a->closing) {
+		a->closing = false;
+		begin(a, LINK_OP_CLOSED)->value = a->backoff_ms;
+		r = finish(a);
 	}
 	if (r == 0 && (uint32_t)link_get_state(a->link) != a->told_state) {
 		begin(a, LINK_OP_EVENT);
@@ -64,15 +69,15 @@ int agent_report(struct agent *a)
 	return r;
 }
 
-int agent_close_channel(struct agent *a, uint32_t backoff_ms)
+void agent_close_channel(struct agent *a, uint32_t backoff_ms)
 {
 	if (a->channel < 0)
-		return 0;
+		return;
 	close(a->channel);
 	a->channel = -1;
+	a->closing = true;
+	a->backoff_ms = backoff_ms;
 	link_disconnected(a->link, agent_now_ms());
-	begin(a, LINK_OP_CLOSED)->value = backoff_ms;
-	return finish(a);
 }
 
 int agent_report_refused(struct agent *a, uint64_t tag, enum va_err error)
