@@ -100,6 +100,7 @@ enum body_type {
 #define MAX_NOTICES	    4u
 #define PAIR_PAUSE_MS	    2000u
 #define PAIR_RUN_MS	    15000u
+#define PAIR_ACK_MS	    60000u
 #define PAIR_RESEND_MS	    1000u
 #define PAIR_RESEND_MAX_MS  8000u
 

@@ -165,6 +165,8 @@ static void on_xx3(struct link *l, const uint8_t *untrusted_b)
 	}
 	link_pair_out(l, body, sizeof(body), true);
 	progress(l, PAIR_ACK);
+	/* the host may hold the new keys already: give up late, or where it knows nothing of them */
+	link_timer_in(l, T_PAIR_RUN, PAIR_ACK_MS);
 }
 
 /* --- P_ACK -> stored ---------------------------------------------------------------------- */

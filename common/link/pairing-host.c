@@ -216,8 +216,11 @@ static void on_done(struct link *l, const uint8_t *untrusted_b)
 	uint8_t plain[P_DONE_SIZE - 4];
 	enum va_err e;
 
-	if (r->step != PAIR_DONE)
+	if (r->step != PAIR_DONE) {
+		if (r->step != PAIR_STORING) /* a run from before a restart: it leads nowhere */
+			link_wire_reject(l, LINK_HINT_PAIRING_FAILED);
 		return;
+	}
 	if (noise_cipher_open(&r->rx, NULL, 0, untrusted_b + 4, P_DONE_SIZE - 4, plain) != VA_OK ||
 		memcmp(plain, zeros, sizeof(zeros))) {
 		break_run(l);

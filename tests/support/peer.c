@@ -384,9 +384,8 @@ static bool move(struct peer *p, struct pipe *out, struct pipe *in)
 		return any;
 	n = pipe_read(in, &bytes);
 	if (n) {
-		if (p->w->tap)
-			p->w->tap(p->w, p, bytes, n);
-		link_input(p->l, bytes, n, p->w->now);
+		if (!p->w->tap || p->w->tap(p->w, p, bytes, n))
+			link_input(p->l, bytes, n, p->w->now);
 		drain(p);
 		any = true;
 	}

@@ -66,8 +66,8 @@ struct world {
 	struct peer host, guest;
 	struct pipe to_guest, to_host;
 	uint64_t rng;
-	/* where set: sees, and may change, every chunk that is delivered */
-	void (*tap)(struct world *w, struct peer *to, const uint8_t *bytes, size_t n);
+	/* where set: sees every chunk that is about to be delivered; false: it is lost */
+	bool (*tap)(struct world *w, struct peer *to, const uint8_t *bytes, size_t n);
 	void *tap_data;
 };
 

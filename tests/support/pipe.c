@@ -25,6 +25,8 @@ static void to_front(struct pipe *p)
 
 size_t pipe_write(struct pipe *p, const uint8_t *bytes, size_t n)
 {
+	if (p->full)
+		return 0;
 	if (p->sink)
 		return n;
 	if (n > PIPE_SIZE - p->len)

@@ -16,6 +16,7 @@ struct pipe {
 	uint8_t *bytes; /* PIPE_SIZE of them */
 	size_t head, len;
 	bool stopped; /* nothing comes out; what is written waits */
+	bool full;    /* takes nothing */
 	bool sink;    /* what is written is accepted and lost */
 	size_t chunk; /* bytes of one read, at most; 0: one frame at a time */
 };
