@@ -325,7 +325,7 @@ static int read_tree(const struct parse *p, const void *xml, int size)
 		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 	if (doctype)
 		return fail(p, -EBADMSG, 1, "a document type declaration has no place here");
-	if (!doc || !ctxt->wellFormed) {
+	if (!doc) { /* NULL unless it is well-formed */
 		const xmlError *e = xmlCtxtGetLastError(ctxt);
 		const char *what = e && e->message ? e->message : "not well-formed XML";
 

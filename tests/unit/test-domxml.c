@@ -170,7 +170,8 @@ static void more_devices_than_fit(void)
 static void bad_addresses_name_their_line(void)
 {
 	static const char *const bad[] = { PCI("0", "256", "0", "0"), PCI("0", "0", "32", "0"),
-		PCI("0", "0", "0", "8"), PCI("0", "-1", "0", "0"), PCI("0", "zz", "0", "0"),
+		PCI("0", "0", "0", "8"), PCI("0", "-1", "0", "0"),
+		PCI("0", "-18446744073709551615", "0", "0"), PCI("0", "zz", "0", "0"),
 		PCI("0", "", "0", "0"), PCI("0", "08", "0", "0"), PCI("0x100000000", "0", "0", "0"),
 		PCI("0", "0x", "0", "0"), "<hostdev type='pci'/>",
 		"<hostdev type='pci'><source/></hostdev>" };
