@@ -24,14 +24,14 @@ from .stage_host import POLICY, Host
 
 INPUTS = {"host": 0x0F, "alpha": 0x11, "beta": 0x12}
 GPUS = {"host": Host.GPU, "alpha": "0000:02:00.0", "beta": "0000:03:00.0"}
-IDENTITY = {"maker": "VAD", "name": "Desk 27", "serial": 4242}
+IDENTITY = {"maker": "VAD", "name": "Desk 27", "serial": 4242, "serial_string": "D27-4242"}
 MONITOR = "desk"
 
 
 def monitor_section(name=MONITOR, inputs=INPUTS, gpus=GPUS, more=""):
     """host.conf's words for the monitor."""
     lines = [f"[monitor {name}]", f"maker = {IDENTITY['maker']}", f"name = {IDENTITY['name']}",
-             f"serial = {IDENTITY['serial']}"]
+             f"serial = {IDENTITY['serial_string']}", f"serial-number = {IDENTITY['serial']}"]
     lines += [f"input.{who} = 0x{value:02x} {gpus[who]}" for who, value in inputs.items()]
     return "\n".join(lines + ([more] if more else [])) + "\n"
 

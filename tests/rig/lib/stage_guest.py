@@ -19,8 +19,9 @@ LIBEXEC = "/usr/libexec/virt-aid"
 BOOT = f"""#!/bin/sh
 mkfifo -m 0622 /run/poweroff
 (read line </run/poweroff; echo "rig: power-off" >/dev/console; poweroff -f) &
-install -d -o virt-aid -g virt-aid -m 0755 /run/virt-aid
-install -d -o virt-aid -g virt-aid -m 0700 /var/lib/virt-aid
+mkdir -p -m 0755 /run/virt-aid
+mkdir -p -m 0700 /var/lib/virt-aid
+chown virt-aid:virt-aid /run/virt-aid /var/lib/virt-aid
 chgrp i2c /dev/i2c-*; chmod 0660 /dev/i2c-*
 while :; do
 	if [ ! -e /run/no-agent ]; then
