@@ -136,9 +136,12 @@ static void seat_step(void *ctx, int n, const struct step *s, const char *state,
 {
 	struct hostd *h = ctx;
 	const struct seat_request *r = h->seat_request;
+	char text[PLAN_TEXT_SIZE];
 
-	log_debug("switch: step %d %s after %u ms%s%s", n + 1, state, ms, detail[0] ? ": " : "",
-		detail);
+	step_describe(hostd_world(h), s, text, sizeof(text));
+	log_line(strcmp(state, "skipped") ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+		"switch: %d. %s: %s after %u ms%s%s", n + 1, text, state, ms,
+		detail[0] ? ": " : "", detail);
 	if (r && r->step)
 		r->step(r->userdata, n, s, state, ms, detail);
 }
@@ -191,7 +194,7 @@ static void seat_done(void *ctx, struct execution *x, enum exit_code code, bool 
 			snprintf(copy, sizeof(copy), "%s has the seat", h->machines[target].name);
 	}
 	log_info("switch to %s: %s%s%s", h->machines[target].name, exit_code_name(code),
-		text[0] ? ": " : "", copy);
+		copy[0] ? ": " : "", copy);
 	end_request(h, code, copy);
 	/* whom the seat went to may have died meanwhile */
 	if (h->world.holder != WORLD_HOST && !h->machines[h->world.holder].running)
