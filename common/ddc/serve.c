@@ -20,6 +20,7 @@
 #include <time.h>
 
 #define CAPS_SIZE 4096
+#define WAYS_MS	  2000 /* no further way is tried after that; the caller's limit is 5 s */
 
 static uint64_t now_ms(void)
 {
@@ -163,12 +164,13 @@ static struct ddc_outcome act_on_one(struct roster *r, const struct ddc_request 
 	struct roster_entry *entries[DDC_MAX_DISPLAYS];
 	struct ddc_outcome outcome = { 0 };
 	size_t n = find(r, q, entries, &outcome);
+	uint64_t started = now_ms();
 
 	if (n > 1 && !monitor_has_serial(&entries[0]->display.id))
 		return ddc_outcome(DDC_AMBIGUOUS, "several alike, without serials: name a connector");
 	for (size_t i = 0; i < n; i++) {
 		outcome = act(entries[i], q, ret);
-		if (outcome.status == DDC_OK)
+		if (outcome.status == DDC_OK || now_ms() - started > WAYS_MS)
 			break;
 	}
 	return outcome;

@@ -76,10 +76,13 @@ def deaf_ddc():
 
 
 def deaf_all():
-    """Hidden inputs are dead: no monitor there, until it is shown."""
+    """Hidden inputs are dead: no monitor there, until it is shown.
+
+    libddcutil 2 lists it all the same, by the EDID that the kernel remembers.
+    """
     with seat("deaf all") as (monitor, host, guest):
-        check_eq(guest.detect().n, 0, "the guest's list")
-        status(guest.set(HDMI), NO_MONITOR, "pull")
+        check_eq([d for d in guest.detect().displays if d.answers], [], "those that answer")
+        check(guest.set(HDMI).status in (NO_ANSWER, NO_MONITOR), "pull")
         status(host.set(HDMI), OK, "push")
         monitor.wait_shown(HDMI, 1)
         check_eq(status(guest.get(), OK, "read when shown").value, HDMI)

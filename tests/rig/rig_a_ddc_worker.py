@@ -254,7 +254,7 @@ def by_hand():
         check("va-ddc " in run("--version")[1], "version")
         monitor.do("power 0")
         rc, _, err = run("get", key)
-        check(rc == 1 and "va-ddc: no-monitor" in err, f"{rc}: {err}")
+        check(rc == 1 and err.startswith("va-ddc: no-"), f"{rc}: {err}")
 
 
 def by_hand_twins():
