@@ -17,7 +17,7 @@ fedora_build="gcc make pkgconf-pkg-config protobuf-c-compiler protobuf-compiler 
 	libseccomp-devel json-c-devel inih-devel"
 fedora_check="python3 clang llvm compiler-rt spin ddcutil libpng-devel qemu-system-x86 qemu-guest-agent
 	libvirt-daemon-kvm libvirt-client busybox cpio kmod xz socat dbus-daemon
-	python3-dbusmock systemd-udev kernel-devel"
+	python3-dbusmock systemd-udev kernel-devel glibc-static"
 
 if command -v apt-get >/dev/null; then
 	build=$debian_build check=$debian_check

@@ -40,7 +40,7 @@ $(BUILD)/tests/unit/test-sim-monitor: $(SIM_MODEL)
 
 # process 1 of a test machine: static, as there is nothing else in there
 RIGINIT := $(BUILD)/tests/rig/rig-init
-$(RIGINIT): tests/rig/guest/init.c tests/rig/guest/setup.c tests/rig/guest/setup.h common/base/cleanup.h
+$(RIGINIT): $(sort $(wildcard tests/rig/guest/*.[ch])) common/base/cleanup.h
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALLCPP) -std=gnu17 $(OPT) $(WARN) -static \
 		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $(filter %.c,$^)
