@@ -86,21 +86,34 @@ static void flush_notices(struct link *l)
 	}
 }
 
+/* The executor has one ticket for us at a time: another PREPARE would kill the one on its way. */
+static bool awaits_ticket(const struct link *l)
+{
+	for (unsigned int i = 0; i < MAX_CALLS; i++) {
+		const struct call *c = &l->calls[i];
+
+		if (c->m.kind == MSG_PREPARE && !c->over && !c->pending && c->state == CALL_ASKED)
+			return true;
+	}
+	return false;
+}
+
 void link_calls_flush(struct link *l)
 {
 	link_answers_flush(l);
 	flush_notices(l);
-	for (unsigned int i = 0; i < MAX_CALLS; i++) {
+	for (unsigned int i = 0; i < MAX_CALLS && link_session_may_send(l); i++)
+		if (l->calls[i].state == CALL_TICKET)
+			send_commit(l, &l->calls[i]);
+	for (unsigned int i = 0; i < MAX_CALLS && link_session_may_send(l) && !l->holding; i++) {
 		struct call *c = &l->calls[i];
 
-		if (!link_session_may_send(l))
-			return;
-		if (c->state == CALL_TICKET)
-			send_commit(l, c);
-		else if (c->state == CALL_QUEUED && !l->holding)
-			send_question(l, c);
+		if (c->state != CALL_QUEUED || (c->m.kind == MSG_PREPARE && awaits_ticket(l)))
+			continue;
+		send_question(l, c);
 	}
-	link_session_renew(l);
+	if (link_session_may_send(l))
+		link_session_renew(l);
 }
 
 /* --- ends ----------------------------------------------------------------------------------- */
@@ -124,6 +137,7 @@ void link_calls_carry_over(struct link *l)
 			continue;
 		if (!c->over && c->state != CALL_COMMITTED) {
 			c->state = CALL_QUEUED;
+			c->pending = false;
 			sodium_memzero(c->ticket, sizeof(c->ticket));
 			continue;
 		}

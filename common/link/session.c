@@ -162,6 +162,20 @@ static bool on_rpc(struct link *l, const struct record *r)
 	return fine;
 }
 
+static bool has_length(const struct record *r)
+{
+	switch (r->kind) {
+	case RECORD_CONFIRM:
+	case RECORD_PING:
+	case RECORD_PONG:
+		return r->len == 0;
+	case RECORD_CLOSE:
+		return r->len == 1;
+	default:
+		return r->len > 0;
+	}
+}
+
 /* False: the other side broke a rule. */
 static bool on_record(struct link *l, const struct record *r, bool first)
 {
@@ -191,7 +205,7 @@ static void on_opened(struct link *l, const struct record *r, bool first)
 	touch(l);
 	count_record(l);
 	link_keyroll_opened(l);
-	if (l->cur.live && !on_record(l, r, first))
+	if (l->cur.live && !(has_length(r) && on_record(l, r, first)))
 		link_session_close(l, CLOSE_PROTOCOL);
 }
 

@@ -236,8 +236,8 @@ static void record_fault(int what)
 		break;
 	default: /* two in the wrong order: sent apart, delivered swapped */
 		w->to_guest.stopped = true;
-		peer_ask(&w->host, 2, 5000);
-		peer_ask(&w->host, 3, 5000);
+		peer_ping(&w->host, 5000);
+		peer_ping(&w->host, 5000);
 		world_settle(w);
 		{
 			uint8_t second[8192];
@@ -550,7 +550,8 @@ static void renews_under_traffic(void)
 	w->to_host.stopped = w->to_guest.stopped = false;
 	world_run(w, 1000);
 	CHECK(w->host.ups >= 4 && !w->host.downs && !w->guest.downs);
-	CHECK(asked > 50000);
+	printf("# %u calls, %u sessions\n", asked, w->host.ups);
+	CHECK(asked > 20000);
 	for (unsigned int i = 0; i < PEER_MAX_WORK; i++) {
 		CHECK(!w->host.work[i].asked || w->host.work[i].outcome != MSG_OUT_UNKNOWN);
 		CHECK(!w->guest.work[i].asked || w->guest.work[i].outcome != MSG_OUT_UNKNOWN);
