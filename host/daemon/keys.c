@@ -163,7 +163,8 @@ static void open_window(struct guest *g, enum pair_mode mode, const uint8_t *tok
 		.head.op = LINK_OP_PAIR, .value = (uint32_t)ms, .value2 = (uint32_t)mode
 	};
 
-	snprintf(m.words, sizeof(m.words), "%s", "");
+	/* a long name is cut here; store() puts the whole one into the record */
+	snprintf(m.words, sizeof(m.words), "%.47s", g->name);
 	if (token)
 		memcpy(m.secret, token, PAIR_TOKEN_SIZE);
 	guest_order(g, &m);
@@ -256,20 +257,18 @@ void keys_command_pair(struct hostd *h, struct guest *g, struct control_client *
 static void show_code(struct guest *g, const char *code)
 {
 	json_object *o;
-	char path[PATH_MAX], shown[PAIR_CODE_CHARS + 2];
+	char path[PATH_MAX];
 
-	if (!g->pairing || !g->pairing->client || strlen(code) != PAIR_CODE_CHARS)
+	if (!g->pairing || !g->pairing->client)
 		return;
 	o = json_object_new_object();
-	snprintf(shown, sizeof(shown), "%.4s-%.4s", code, code + 4);
-	json_object_object_add(o, "code", json_object_new_string(shown));
+	json_object_object_add(o, "code", json_object_new_string(code));
 	if (token_path(g, path, sizeof(path)))
 		json_object_object_add(o, "token_file", json_object_new_string(path));
 	json_object_object_add(o, "token_xml",
 		json_object_new_boolean(!g->uuid[0] || (g->virt_flags & VIRT_FLAG_FWCFG)));
 	json_object_object_add(o, "expires_s", json_object_new_int(PAIR_WINDOW_MS / 1000));
 	control_send(g->pairing->client, "code", o);
-	sodium_memzero(shown, sizeof(shown));
 }
 
 static void on_paired(struct guest *g, const char *words)
@@ -292,7 +291,7 @@ static void on_attempt(struct guest *g, unsigned int left)
 {
 	json_object *o;
 
-	log_warn("guest %s: a pairing attempt did not finish, %u left", g->name, left);
+	log_warn("guest %s: a pairing attempt failed, %u left", g->name, left);
 	if (!g->pairing || !g->pairing->client)
 		return;
 	o = json_object_new_object();
@@ -309,9 +308,9 @@ void keys_on_event(struct guest *g, const struct link_ipc *m)
 		show_code(g, words);
 	else if (m->event == LINK_EV_PAIRED)
 		on_paired(g, words);
-	else if (m->event == LINK_EV_PAIR_ATTEMPT && m->attempts < PAIR_ATTEMPTS)
+	else if (m->event == LINK_EV_PAIR_FAILED && m->attempts > 0)
 		on_attempt(g, m->attempts);
-	else if (m->event == LINK_EV_PAIR_FAILED && m->attempts == 0)
+	else if (m->event == LINK_EV_PAIR_FAILED)
 		pairing_end(g, EXIT_CODE_FAILED, NULL,
 			"the pairing window is closed: the time, or the three attempts, are over; "
 			"start again with va-host pair");
