@@ -54,6 +54,7 @@ static void on_paired(enum exit_code code, const char *words, const char *text, 
 static void ask_pair(struct ask *a)
 {
 	const char *text = "";
+	struct channel *channel = a->local->deps.channel; /* a may be gone by then */
 	enum exit_code code = pairing_start(a->local->deps.pairing, a->request.arg, on_paired, a,
 		&text);
 
@@ -61,7 +62,7 @@ static void ask_pair(struct ask *a)
 		ask_finish(a, code, NULL, text);
 	else
 		control_progress(a->client, "%s", text);
-	channel_pump(a->local->deps.channel);
+	channel_pump(channel);
 }
 
 static void ask_reload(struct ask *a)
