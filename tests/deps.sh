@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# deps.sh build|check|all: makes sure the packages for that are there. As root it installs what
+# deps.sh build|demo|check|all: makes sure the packages for that are there. As root it installs what
 # is missing from the distribution; otherwise it prints the one command that would, and fails.
 set -eu
 
@@ -9,22 +9,24 @@ what=${1:-all}
 debian_build="gcc make pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-dev
 	libsodium-dev libvirt-dev libddcutil-dev libpci-dev libsystemd-dev libxml2-dev
 	libseccomp-dev libjson-c-dev libinih-dev"
+debian_demo="python3 libpng-dev qemu-system-x86 busybox-static kmod xz-utils linux-headers-amd64"
 debian_check="python3 clang llvm libclang-rt-14-dev spin ddcutil libpng-dev qemu-system-x86 qemu-guest-agent
 	libvirt-daemon libvirt-daemon-system libvirt-clients busybox-static cpio kmod xz-utils
 	socat dbus python3-dbusmock udev systemd linux-headers-amd64"
 fedora_build="gcc make pkgconf-pkg-config protobuf-c-compiler protobuf-compiler protobuf-c-devel
 	libsodium-devel libvirt-devel libddcutil-devel pciutils-devel systemd-devel libxml2-devel
 	libseccomp-devel json-c-devel inih-devel"
+fedora_demo="python3 libpng-devel qemu-system-x86 busybox kmod xz kernel-devel glibc-static"
 fedora_check="python3 clang llvm compiler-rt spin ddcutil libpng-devel qemu-system-x86 qemu-guest-agent
 	libvirt-daemon-kvm libvirt-client busybox cpio kmod xz socat dbus-daemon
 	python3-dbusmock systemd-udev kernel-devel glibc-static"
 
 if command -v apt-get >/dev/null; then
-	build=$debian_build check=$debian_check
+	build=$debian_build demo=$debian_demo check=$debian_check
 	have() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
 	install="apt-get install -y --no-install-recommends"
 elif command -v dnf >/dev/null; then
-	build=$fedora_build check=$fedora_check
+	build=$fedora_build demo=$fedora_demo check=$fedora_check
 	have() { rpm -q --quiet "$1"; }
 	install="dnf install -y --setopt=install_weak_deps=False"
 else
@@ -34,8 +36,9 @@ fi
 
 case $what in
 build) wanted=$build ;;
+demo) wanted="$build $demo" ;;
 check | all) wanted="$build $check" ;;
-*) echo "usage: deps.sh build|check|all" >&2; exit 2 ;;
+*) echo "usage: deps.sh build|demo|check|all" >&2; exit 2 ;;
 esac
 missing=
 for p in $wanted; do

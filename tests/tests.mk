@@ -55,6 +55,12 @@ check-rig-a check-rig-b: check-rig-%:
 	$(Q)$(MAKE) --no-print-directory all rig
 	$(Q)python3 tests/rig/run.py $* --build $(BUILD) $(if $(TEST),--test $(TEST))
 
+# the story, on a machine without a spare GPU and without a guest
+demo:
+	$(Q)sh tests/deps.sh demo
+	$(Q)$(MAKE) --no-print-directory -j2 all rig
+	$(Q)VA_BUILD=$(abspath $(BUILD)) python3 tests/demo.py
+
 # every unit test runs under ASan and UBSan
 check-unit:
 	$(Q)sh tests/deps.sh check
