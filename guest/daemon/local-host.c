@@ -237,7 +237,10 @@ static void finish_call(struct ask *a, const struct msg_result *r)
 	}
 	extra = json_object_new_object();
 	add_number(extra, "delay_s", r->value);
-	snprintf(text, sizeof(text), "in %u s%s%s", r->value, r->detail[0] ? ": " : "", r->detail);
+	if (r->detail[0])
+		snprintf(text, sizeof(text), "%s", r->detail);
+	else
+		snprintf(text, sizeof(text), "scheduled: in %u s", r->value);
 	ask_finish_outcome(a, r->outcome, text, extra);
 }
 
