@@ -26,7 +26,7 @@ enum ddc_op {
 enum ddc_status {
 	DDC_OK = 0,	     /* done; for SET: the wire acknowledged, no more is known */
 	DDC_NO_MONITOR = 1,  /* none with that identity on a bus of ours (any more) */
-	DDC_AMBIGUOUS = 2,   /* several, and the request does not tell them apart */
+	DDC_AMBIGUOUS = 2,   /* several without serials, and the request does not say which */
 	DDC_NO_ANSWER = 3,   /* it is there and does not answer: deaf, asleep, garbage, nulls */
 	DDC_REFUSED = 4,     /* not acknowledged, after the library's own retries */
 	DDC_NO_ACCESS = 5,   /* /dev/i2c-N missing or not ours to open */
@@ -49,7 +49,7 @@ struct ddc_display {
 struct ddc_request {
 	struct worker_head head;	/* enum ddc_op */
 	char key[MONITOR_KEY_SIZE];	/* which monitor; "" with DETECT and LIST */
-	char connector[DDC_CONN_SIZE];	/* narrows it down, or "" */
+	char connector[DDC_CONN_SIZE];	/* narrows it down ("card0-DP-1" or "DP-1"), or "" */
 	char pci[DDC_PCI_SIZE];		/* narrows it down, or "" */
 	uint32_t via;			/* enum msg_via's values: 0 feature 0x60, 1 LG */
 	uint32_t value;			/* SET: 0 to 0xffff */

@@ -68,6 +68,8 @@ static int worker_main(void)
 {
 	struct roster roster = { 0 };
 
+	if (kept_stdout >= 0)
+		close(kept_stdout);
 	/* the daemon's end closes its socket too, but this process may be stuck in the library */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	for (;;) {
