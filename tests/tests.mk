@@ -49,6 +49,22 @@ $(RIGINIT): $(sort $(wildcard tests/rig/guest/*.[ch])) common/base/cleanup.h
 sim: $(SIMMON) $(I2CSHIM)
 rig: sim $(RIGINIT)
 
+# the programs of the benchmark
+BENCH := $(BUILD)/tests/bench/manyguests $(BUILD)/tests/bench/pingpong
+$(BUILD)/tests/bench/manyguests: $(BUILD)/tests/bench/manyguests.o $(BUILD)/common-link.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALLLD) -o $@ $^ $(call libs,libsodium libprotobuf-c)
+# static: it runs in a guest that has nothing else
+$(BUILD)/tests/bench/pingpong: tests/bench/pingpong.c common/base/cleanup.h
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALLCPP) -std=gnu17 $(OPT) $(WARN) -static \
+		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $<
+
+bench:
+	$(Q)sh tests/deps.sh check
+	$(Q)$(MAKE) --no-print-directory all rig $(BENCH)
+	$(Q)python3 tests/bench/bench.py --build $(BUILD) $(if $(TEST),--test $(TEST))
+
 # real libraries in made-up machines, and real kernels under QEMU
 check-rig-a check-rig-b: check-rig-%:
 	$(Q)sh tests/deps.sh check
@@ -67,4 +83,19 @@ check-unit:
 	$(Q)$(MAKE) --no-print-directory SAN=1 BUILD=$(BUILD)/san unit-programs
 	$(Q)python3 tests/run.py unit --build $(BUILD)/san $(if $(TEST),--test $(TEST))
 
--include $(patsubst %.c,$(BUILD)/%.d,$(UNIT_SRC) $(FUZZ_SRC) $(SUPPORT) $(SIMMON_SRC))
+# T seconds for each fuzzer
+fuzz:
+	$(Q)sh tests/deps.sh check
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzz BUILD=$(BUILD)/fuzz fuzz-programs
+	$(Q)python3 tests/fuzz/run.py --build $(BUILD)/fuzz --seconds $(T) $(if $(TEST),--test $(TEST))
+
+# what the protocol may do, by exhaustion
+check-spin:
+	$(Q)sh tests/deps.sh check
+	$(Q)sh tests/spin.sh
+
+check:
+	$(Q)sh tests/deps.sh check
+	$(Q)MAKE="$(MAKE)" python3 tests/check.py check-unit check-spin check-rig-a check-rig-b fuzz,T=3
+
+-include $(patsubst %.c,$(BUILD)/%.d,$(UNIT_SRC) $(FUZZ_SRC) $(SUPPORT) $(SIMMON_SRC) tests/bench/manyguests.c)
