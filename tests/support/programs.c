@@ -42,7 +42,7 @@ const char *program_folder(void)
 
 const char *program_file(const char *name)
 {
-	static char paths[8][PROGRAMS_PATH];
+	static char paths[32][PROGRAMS_PATH];
 	static unsigned int next;
 	char *path = paths[next++ % ARRAY_SIZE(paths)];
 

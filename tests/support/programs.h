@@ -12,7 +12,7 @@
 
 /* A folder of this test's own, removed by program_clean_up(). NULL: cannot be made. */
 const char *program_folder(void);
-/* "FOLDER/name" in one of a few static buffers. */
+/* "FOLDER/name", good for the next 31 calls. */
 const char *program_file(const char *name);
 
 /*
