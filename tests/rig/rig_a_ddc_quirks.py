@@ -153,10 +153,10 @@ def not_lg():
 
 def slow_switch():
     """Deaf on both sides while it switches; the worker says so and goes on."""
-    with seat("switch_ms 1500") as (monitor, host, guest):
+    with seat("switch_ms 2500") as (monitor, host, guest):
         status(host.set(HDMI), OK, "push")
         status(guest.get(), NO_ANSWER, "read meanwhile")
-        monitor.wait_shown(HDMI, 5)
+        monitor.wait_shown(HDMI, 10)
         check_eq(status(guest.get(), OK, "read afterwards").value, HDMI)
 
 
