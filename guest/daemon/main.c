@@ -54,7 +54,7 @@ static void on_event(const struct link_event *ev, void *userdata)
 		hint = words_hint(ev->hint);
 		if (hint)
 			log_warn("%s", hint);
-		return;
+		break;
 	case LINK_EV_PAIRED:
 		log_info("paired with the host; both sides show the words %s", ev->words);
 		break;

@@ -221,6 +221,16 @@ static int take_store(struct pairing *p, const struct keyrec *record)
 	return r;
 }
 
+/* A typed code without a window on the host: say so now, not when our own window is over. */
+static void take_hint(struct pairing *p, enum link_hint hint)
+{
+	if (hint != LINK_HINT_PAIRING_CLOSED || !p->done || p->by_token)
+		return;
+	link_pair_close(p->link, clock_now_ms());
+	finish(p, EXIT_CODE_REFUSED, "", "the host is not waiting for a pairing: run 'va-host "
+					 "pair GUEST' there first");
+}
+
 static void take_failure(struct pairing *p, const struct link_event *ev)
 {
 	/* the guest's runs go on until the window is over; the last one counts */
@@ -252,6 +262,9 @@ int pairing_take_event(struct pairing *p, const struct link_event *ev)
 		return 0;
 	case LINK_EV_PAIR_FAILED:
 		take_failure(p, ev);
+		return 0;
+	case LINK_EV_HINT:
+		take_hint(p, ev->hint);
 		return 0;
 	default:
 		return 0;
