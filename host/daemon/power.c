@@ -8,9 +8,11 @@
 #include "common/base/log.h"
 #include "host/daemon/hostd.h"
 
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #define LOGIND	     "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"
@@ -20,6 +22,7 @@ struct power {
 	uint64_t at_ms; /* CLOCK_BOOTTIME, 0: nothing is scheduled */
 	char by[NAME_MAX_LEN + 16];
 	sd_event_source *timer;
+	sd_event_source *command; /* until it ends */
 };
 
 int power_init(struct hostd *h)
@@ -30,8 +33,10 @@ int power_init(struct hostd *h)
 
 void power_free(struct hostd *h)
 {
-	if (h->power)
+	if (h->power) {
 		sd_event_source_disable_unref(h->power->timer);
+		sd_event_source_disable_unref(h->power->command);
+	}
 	free(TAKE(h->power));
 	h->bus = sd_bus_flush_close_unref(h->bus);
 }
@@ -54,19 +59,56 @@ static void forget(struct hostd *h)
 	h->power->timer = sd_event_source_disable_unref(h->power->timer);
 }
 
+static int on_command_end(sd_event_source *s, const siginfo_t *si, void *userdata)
+{
+	struct hostd *h = userdata;
+
+	(void)s;
+	if (si->si_code != CLD_EXITED || si->si_status != 0)
+		log_error("shutdown: %s %s %d; this machine stays up",
+			h->config->shutdown_command[0],
+			si->si_code == CLD_EXITED ? "ended with exit status" : "died of signal",
+			si->si_status);
+	h->power->command = sd_event_source_disable_unref(h->power->command);
+	return 0;
+}
+
+/* With the signals unblocked that the loop takes for itself. */
+static int spawn_command(char *const *argv, pid_t *ret_pid)
+{
+	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	char *env[] = { path, NULL };
+	posix_spawnattr_t attr;
+	sigset_t none;
+	int r = posix_spawnattr_init(&attr);
+
+	if (r)
+		return r;
+	sigemptyset(&none);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	r = posix_spawn(ret_pid, argv[0], NULL, &attr, argv, env);
+	posix_spawnattr_destroy(&attr);
+	return r;
+}
+
 static void run_command(struct hostd *h)
 {
 	char *const *argv = h->config->shutdown_command;
-	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-	char *env[] = { path, NULL };
 	pid_t pid;
-	int r = posix_spawn(&pid, argv[0], NULL, NULL, argv, env);
+	int r = spawn_command(argv, &pid);
 
-	if (r)
+	if (r) {
 		log_error("shutdown: cannot run %s: %s; see shutdown-command in host.conf", argv[0],
 			strerror(r));
-	else
-		log_info("shutdown: %s runs as pid %d", argv[0], pid);
+		return;
+	}
+	log_info("shutdown: %s runs as pid %d", argv[0], pid);
+	sd_event_source_disable_unref(h->power->command);
+	h->power->command = NULL;
+	r = sd_event_add_child(h->event, &h->power->command, pid, WEXITED, on_command_end, h);
+	if (r < 0)
+		log_warn("shutdown: nobody will hear how %s ends: %s", argv[0], strerror(-r));
 }
 
 static int on_due(sd_event_source *s, uint64_t usec, void *userdata)
