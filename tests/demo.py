@@ -115,7 +115,7 @@ class Story:
     def _finish(self, who, command, start, answer, wanted):
         self.hear()
         took = time.monotonic() - start
-        self.teller.say(who, f"=> {answer.text or 'done'} (exit~{answer.rc}, {took:.2f}~s)")
+        self.teller.say(who, f"=> {answer.text or 'done'} (exit~{answer.rc},~{took:.2f}~s)")
         if answer.rc != wanted:
             raise Wrong(f"{command}: exit status {answer.rc}, and it should be {wanted}")
         return answer, took

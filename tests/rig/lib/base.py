@@ -101,6 +101,7 @@ def program(name):
 
 
 def _die_with_parent():
+    os.setpgrp()  # a Ctrl-C is for the test, which then ends its processes in their order
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
