@@ -129,6 +129,7 @@ static enum conf_verdict input_entry(const struct conf_at *at, const char *name,
 	struct world_monitor *m)
 {
 	struct world_input *in = &m->inputs[m->n_inputs];
+	struct input_source *source = &m->sources[m->n_inputs];
 	char copy[CONF_LINE_MAX + 1], *save = NULL, *word, *gpu, *read;
 	uint16_t learned;
 
@@ -145,14 +146,15 @@ static enum conf_verdict input_entry(const struct conf_at *at, const char *name,
 		conf_error(at, "say: VALUE PCI-ADDRESS [read=VALUE], as in 0x11 0000:01:00.0");
 		return CONF_BAD;
 	}
-	in->read = -1;
-	if (conf_name(at, name, in->name) != CONF_OK || conf_u16(at, word, &in->write) != CONF_OK ||
+	source->read = INPUT_NOT_READ;
+	if (conf_name(at, name, in->name) != CONF_OK ||
+		conf_u16(at, word, &source->write) != CONF_OK ||
 		pci_value(at, gpu, in->gpu) != CONF_OK)
 		return CONF_BAD;
 	if (read) {
 		if (conf_u16(at, read + 5, &learned) != CONF_OK)
 			return CONF_BAD;
-		in->read = learned;
+		source->read = learned;
 	}
 	for (int i = 0; i < m->n_inputs; i++)
 		if (!strcmp(m->inputs[i].name, name)) {

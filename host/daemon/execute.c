@@ -160,28 +160,28 @@ static void on_read(struct execution *x, int error, int32_t value, const char *d
 	struct step *s = step_at(x);
 	const struct world_monitor *m = &x->monitors[s->monitor];
 	bool late = now_ms() - x->step_began_ms >= s->limit_ms;
-	int input = error ? -1 : world_input_by_value(m, value);
+	enum input_verdict v = input_judge(m->sources, (size_t)m->n_inputs, (size_t)s->input,
+		error ? INPUT_NOT_READ : value);
 
-	if (!error)
-		x->ops->on_shown(x->ctx, s->monitor, value);
-	if (input == s->input) {
+	if (v == INPUT_SHOWN) {
+		x->ops->on_shown(x->ctx, s->monitor, s->input, value);
 		check_over(x, true, "");
 		return;
 	}
-	x->others = input >= 0 ? x->others + 1 : 0;
+	x->others = v == INPUT_OTHER ? x->others + 1 : 0;
 	if (x->others >= SAME_OTHER_READS && x->rewrites < REWRITES_MAX && !late) {
 		const struct step *w = &x->plan.steps[x->writer];
 
 		x->rewrites++;
 		x->others = 0;
-		x->ops->write(x->ctx, x, w->actor, m, m->inputs[s->input].write, w->limit_ms,
+		x->ops->write(x->ctx, x, w->actor, m, m->sources[s->input].write, w->limit_ms,
 			on_rewritten);
 	} else if (!late) {
 		later(x, x->ops->next_read_ms);
-	} else if (input >= 0) {
+	} else if (v == INPUT_OTHER) {
 		fail(x, "it acknowledged the write and still shows another input");
 	} else {
-		check_over(x, false, error ? detail : "reads as none of its configured inputs");
+		check_over(x, false, error ? detail : "does not say which input it shows");
 	}
 }
 
@@ -205,7 +205,7 @@ static void step_begin(struct execution *x)
 	}
 	switch (s->kind) {
 	case STEP_WRITE:
-		x->ops->write(x->ctx, x, s->actor, m, m->inputs[s->input].write, s->limit_ms,
+		x->ops->write(x->ctx, x, s->actor, m, m->sources[s->input].write, s->limit_ms,
 			on_written);
 		break;
 	case STEP_CHECK:
@@ -252,7 +252,7 @@ static void undo_next(struct execution *x)
 	m = &x->monitors[s->monitor];
 	x->step_began_ms = now_ms();
 	x->ops->write(x->ctx, x, x->undo_other ? s->actor : x->plan.target, m,
-		m->inputs[s->undo_input].write, s->limit_ms, on_undone);
+		m->sources[s->undo_input].write, s->limit_ms, on_undone);
 }
 
 int execute_new(struct execution **ret, sd_event *event, const struct world *w,

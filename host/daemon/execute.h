@@ -5,8 +5,8 @@
  * caller keeps that rule (arbiter: hostd.h). Never blocks: the acts answer through callbacks.
  *
  * A write that was acknowledged proves little. The check reads the input source from the side
- * that should be shown now: the wanted value confirms, another input's value that stays leads to
- * a second write and then to failure, anything else is "sent, not confirmed".
+ * that should be shown now: the wanted value confirms, another input's learned value that stays leads
+ * to a second write and then to failure, anything else is "sent, not confirmed".
  */
 #ifndef VA_HOSTD_EXECUTE_H
 #define VA_HOSTD_EXECUTE_H
@@ -34,8 +34,8 @@ struct execute_ops {
 	/* state: "done", "failed", "skipped", "undone"; ms: how long it took */
 	void (*on_step)(void *ctx, int n, const struct step *s, const char *state, unsigned int ms,
 		const char *detail);
-	/* The value that was read, for what is known of the monitor. */
-	void (*on_shown)(void *ctx, int monitor, int32_t value);
+	/* The monitor shows that input, and reads as value while it does. */
+	void (*on_shown)(void *ctx, int monitor, int input, int32_t value);
 	/* Over. x is freed by the caller, inside or after. moved: the seat is the target's. */
 	void (*on_done)(void *ctx, struct execution *x, enum exit_code code, bool moved,
 		const char *text);

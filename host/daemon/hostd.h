@@ -46,6 +46,7 @@ struct hostd {
 	bool world_stale, stopping;
 	bool holder_moved; /* a switch said who holds the seat; before, the monitors do */
 	int shown[WORLD_MAX_MONITORS]; /* index of the input, -1 not known */
+	int32_t learned[WORLD_MAX_MONITORS][WORLD_MAX_INPUTS]; /* what it reads as while shown */
 
 	struct worker *virt;
 	bool virt_up;
@@ -97,6 +98,10 @@ void monitors_stop(struct hostd *h);
 int monitors_ask(struct hostd *h, struct ddc_request *r, uint64_t limit_usec,
 	worker_reply_fn *reply, void *userdata);
 void monitors_detect(struct hostd *h);
+/* Monitor shows input, and reads as value while it does. */
+void monitors_learn(struct hostd *h, int monitor, int input, int32_t value);
+/* Nothing is known of any monitor (any more). */
+void monitors_forget(struct hostd *h);
 /* "no such monitor", ...: for people */
 const char *ddc_status_text(uint32_t status);
 

@@ -107,8 +107,14 @@ const struct world *hostd_world(struct hostd *h)
 	}
 	w->n_monitors = h->config->n_monitors;
 	memcpy(w->monitors, h->config->monitors, sizeof(w->monitors));
-	for (int i = 0; i < w->n_monitors; i++)
-		w->monitors[i].shown = h->shown[i] < w->monitors[i].n_inputs ? h->shown[i] : -1;
+	for (int i = 0; i < w->n_monitors; i++) {
+		struct world_monitor *m = &w->monitors[i];
+
+		m->shown = h->shown[i] < m->n_inputs ? h->shown[i] : -1;
+		for (int k = 0; k < m->n_inputs; k++) /* the user's word counts more */
+			if (m->sources[k].read == INPUT_NOT_READ)
+				m->sources[k].read = h->learned[i][k];
+	}
 	if (!h->holder_moved)
 		derive_holder(h);
 	return w;
@@ -172,8 +178,7 @@ void hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE])
 	h->config = fresh;
 	if (seat_is_busy(h))
 		log_info("a switch is under way; it ends as it was planned");
-	for (int i = 0; i < WORLD_MAX_MONITORS; i++)
-		h->shown[i] = -1;
+	monitors_forget(h);
 	load_policy(h);
 	if (strcmp(old->libvirt, fresh->libvirt)) {
 		virt_stop(h);
@@ -317,8 +322,7 @@ static int start(struct hostd *h)
 	load_policy(h);
 	if (!h->policy)
 		return -ENOMEM;
-	for (int i = 0; i < WORLD_MAX_MONITORS; i++)
-		h->shown[i] = -1;
+	monitors_forget(h);
 	if (make_dirs(h) < 0 || open_control(h) < 0)
 		return -EIO;
 	r = monitors_start(h);

@@ -42,18 +42,39 @@ static bool display_is_valid(const struct ddc_display *d)
 		memchr(d->id.serial_str, 0, sizeof(d->id.serial_str)) && d->input <= 0xffff;
 }
 
-/* What the host reads while it is the one shown tells which input that is. */
+void monitors_learn(struct hostd *h, int monitor, int input, int32_t value)
+{
+	h->shown[monitor] = input;
+	if (input >= 0)
+		h->learned[monitor][input] = value;
+	hostd_world_changed(h);
+}
+
+void monitors_forget(struct hostd *h)
+{
+	for (int m = 0; m < WORLD_MAX_MONITORS; m++) {
+		h->shown[m] = -1;
+		for (int i = 0; i < WORLD_MAX_INPUTS; i++)
+			h->learned[m][i] = INPUT_NOT_READ;
+	}
+	hostd_world_changed(h);
+}
+
+/* What the host reads tells which input is shown, and what that one reads as. */
 static void learn_shown(struct hostd *h)
 {
-	for (int m = 0; m < h->config->n_monitors; m++)
+	const struct config *c = h->config;
+
+	for (int m = 0; m < c->n_monitors; m++)
 		for (int i = 0; i < h->n_displays; i++) {
+			const struct world_monitor *mon = &c->monitors[m];
 			const struct ddc_display *d = &h->displays[i];
 
-			if (strcmp(d->key, h->config->monitors[m].key) || d->input < 0)
-				continue;
-			h->shown[m] = world_input_by_value(&h->config->monitors[m], d->input);
+			if (!strcmp(d->key, mon->key) && d->input >= 0)
+				monitors_learn(h, m,
+					input_find(mon->sources, (size_t)mon->n_inputs, d->input),
+					d->input);
 		}
-	hostd_world_changed(h);
 }
 
 static void on_detected(enum worker_fate fate, const void *msg, size_t size, int fd,

@@ -131,7 +131,7 @@ void step_describe(const struct world *w, const struct step *s, char *out, size_
 	switch (s->kind) {
 	case STEP_WRITE:
 		snprintf(out, size, "%s writes input %s (0x%02x) to monitor %s%s", actor,
-			m->inputs[s->input].name, m->inputs[s->input].write, m->name,
+			m->inputs[s->input].name, m->sources[s->input].write, m->name,
 			s->only_if_failed ? ", if that failed" : "");
 		break;
 	case STEP_CHECK:
@@ -150,7 +150,7 @@ void step_describe_undo(const struct world *w, const struct step *s, char *out, 
 
 	if (s->kind == STEP_WRITE && s->undo_input >= 0)
 		snprintf(out, size, "write input %s (0x%02x)", m->inputs[s->undo_input].name,
-			m->inputs[s->undo_input].write);
+			m->sources[s->undo_input].write);
 	else
 		snprintf(out, size, "-");
 }

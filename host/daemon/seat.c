@@ -63,7 +63,7 @@ static void on_guest_done(struct guest *g, const struct msg_result *r, void *use
 		act_end(userdata, 0, (int32_t)(r->value & 0xffff), "");
 		return;
 	}
-	snprintf(detail, sizeof(detail), "%s: %s%s%s", g->name, msg_outcome_name(r->outcome),
+	snprintf(detail, sizeof(detail), "%s: %s%s%s", g->name, guest_outcome_words(r->outcome),
 		r->detail[0] ? ": " : "", r->detail);
 	act_end(userdata, r->outcome == MSG_OUT_UNKNOWN ? -ETIMEDOUT : -ECOMM, -1, detail);
 }
@@ -146,12 +146,9 @@ static void seat_step(void *ctx, int n, const struct step *s, const char *state,
 		r->step(r->userdata, n, s, state, ms, detail);
 }
 
-static void seat_shown(void *ctx, int monitor, int32_t value)
+static void seat_shown(void *ctx, int monitor, int input, int32_t value)
 {
-	struct hostd *h = ctx;
-
-	h->shown[monitor] = world_input_by_value(&h->config->monitors[monitor], value);
-	hostd_world_changed(h);
+	monitors_learn(ctx, monitor, input, value);
 }
 
 /* Where reading proved nothing, what was acknowledged is what is known. */

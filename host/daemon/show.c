@@ -89,7 +89,7 @@ json_object *show_monitor(struct hostd *h, int monitor)
 		json_object *in = json_object_new_object();
 
 		add_str(in, "name", m->inputs[i].name);
-		add_int(in, "value", m->inputs[i].write);
+		add_int(in, "value", m->sources[i].write);
 		add_str(in, "gpu", m->inputs[i].gpu);
 		add_str(in, "machine", w->machines[world_gpu_owner(w, m->inputs[i].gpu)].name);
 		json_object_array_add(inputs, in);

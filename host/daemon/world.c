@@ -55,26 +55,3 @@ bool world_is_target(const struct world *w, int machine, const char **ret_why)
 			"none of its GPUs is cabled to a configured monitor";
 	return false;
 }
-
-int world_input_by_value(const struct world_monitor *m, int32_t value)
-{
-	int found = -1;
-
-	if (value < 0)
-		return -1;
-	for (int i = 0; i < m->n_inputs; i++)
-		if (m->inputs[i].read >= 0 && m->inputs[i].read == value)
-			return i;
-	for (int i = 0; i < m->n_inputs; i++) {
-		const struct world_input *in = &m->inputs[i];
-		int32_t want = in->read >= 0 ? in->read : in->write;
-		bool same = want > 0xff ? value == want : (value & 0xff) == want;
-
-		if (!same)
-			continue;
-		if (found >= 0)
-			return -1;
-		found = i;
-	}
-	return found;
-}

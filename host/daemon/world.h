@@ -9,6 +9,7 @@
 
 #include "common/base/escape.h"
 #include "common/ddc/edid.h"
+#include "common/ddc/input.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,8 +24,6 @@
 
 struct world_input {
 	char name[NAME_MAX_LEN + 1]; /* "dp1": the user's word for it */
-	uint16_t write;		     /* value that selects it */
-	int32_t read;		     /* value it reads as while shown, -1 not known */
 	char gpu[WORLD_PCI_SIZE];    /* the GPU at the other end of the cable */
 };
 
@@ -35,6 +34,7 @@ struct world_monitor {
 	uint32_t via;	    /* enum msg_via: how its input is written */
 	bool unreadable;    /* configured: reads of it lie, do not ask */
 	struct world_input inputs[WORLD_MAX_INPUTS];
+	struct input_source sources[WORLD_MAX_INPUTS]; /* of inputs: what to write, what is read */
 	int n_inputs;
 	int shown; /* index into inputs, -1 not known */
 };
@@ -70,9 +70,5 @@ int world_input_of(const struct world *w, const struct world_monitor *m, int mac
 
 /* Whether the seat could ever go there; otherwise *ret_why names the reason (static text). */
 bool world_is_target(const struct world *w, int machine, const char **ret_why);
-
-/* The input whose value this is, -1 none or not told apart. What monitors read back differs
- * from what is written to them: a learned value counts first, then the low byte. */
-int world_input_by_value(const struct world_monitor *m, int32_t value);
 
 #endif

@@ -68,9 +68,10 @@ static void fake_step(void *ctx, int n, const struct step *s, const char *state,
 	(void)detail;
 }
 
-static void fake_shown(void *ctx, int monitor, int32_t value)
+static void fake_shown(void *ctx, int monitor, int input, int32_t value)
 {
 	(void)ctx;
+	(void)input;
 	(void)monitor;
 	(void)value;
 }
@@ -118,8 +119,8 @@ static void make_rig(int n_monitors)
 		mon->shown = 0;
 		rig.shown[m] = 0x0f;
 		for (int i = 0; i < 2; i++) {
-			mon->inputs[i].write = (uint16_t)(0x0f + 2 * i);
-			mon->inputs[i].read = -1;
+			mon->sources[i].write = (uint16_t)(0x0f + 2 * i);
+			mon->sources[i].read = i == 0 ? 0x0f : INPUT_NOT_READ;
 			snprintf(mon->inputs[i].gpu, WORLD_PCI_SIZE, "0000:0%d:00.0", i + 1);
 		}
 	}

