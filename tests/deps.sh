@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# deps.sh build|demo|check|all: makes sure the packages for that are there. As root it installs what
+# deps.sh build|demo|check|lint|all: makes sure the packages for that are there. As root it installs what
 # is missing from the distribution; otherwise it prints the one command that would, and fails.
 set -eu
 
@@ -13,6 +13,7 @@ debian_demo="python3 libpng-dev qemu-system-x86 busybox-static kmod xz-utils lin
 debian_check="python3 clang llvm libclang-rt-14-dev spin ddcutil libpng-dev qemu-system-x86 qemu-guest-agent
 	libvirt-daemon libvirt-daemon-system libvirt-clients busybox-static cpio kmod xz-utils
 	socat dbus python3-dbusmock udev systemd linux-headers-amd64"
+debian_lint="clang-format cppcheck shellcheck gcc-mingw-w64-x86-64 man-db systemd lintian debhelper"
 fedora_build="gcc make pkgconf-pkg-config protobuf-c-compiler protobuf-compiler protobuf-c-devel
 	libsodium-devel libvirt-devel libddcutil-devel pciutils-devel systemd-devel libxml2-devel
 	libseccomp-devel json-c-devel inih-devel"
@@ -21,12 +22,14 @@ fedora_check="python3 clang llvm compiler-rt spin ddcutil libpng-devel qemu-syst
 	libvirt-daemon-kvm libvirt-client busybox cpio kmod xz socat dbus-daemon
 	python3-dbusmock systemd-udev kernel-devel glibc-static"
 
+fedora_lint="clang-tools-extra cppcheck ShellCheck mingw64-gcc man-db systemd"
+
 if command -v apt-get >/dev/null; then
-	build=$debian_build demo=$debian_demo check=$debian_check
+	build=$debian_build lint=$debian_lint demo=$debian_demo check=$debian_check
 	have() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
 	install="apt-get install -y --no-install-recommends"
 elif command -v dnf >/dev/null; then
-	build=$fedora_build demo=$fedora_demo check=$fedora_check
+	build=$fedora_build lint=$fedora_lint demo=$fedora_demo check=$fedora_check
 	have() { rpm -q --quiet "$1"; }
 	install="dnf install -y --setopt=install_weak_deps=False"
 else
@@ -37,8 +40,10 @@ fi
 case $what in
 build) wanted=$build ;;
 demo) wanted="$build $demo" ;;
-check | all) wanted="$build $check" ;;
-*) echo "usage: deps.sh build|demo|check|all" >&2; exit 2 ;;
+check) wanted="$build $check" ;;
+lint) wanted="$build $lint" ;;
+all) wanted="$build $check $lint" ;;
+*) echo "usage: deps.sh build|demo|check|lint|all" >&2; exit 2 ;;
 esac
 missing=
 for p in $wanted; do

@@ -99,3 +99,8 @@ check:
 	$(Q)MAKE="$(MAKE)" python3 tests/check.py check-unit check-spin check-rig-a check-rig-b fuzz,T=3
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(UNIT_SRC) $(FUZZ_SRC) $(SUPPORT) $(SIMMON_SRC) tests/bench/manyguests.c)
+
+# format, static analysis, scripts, portability
+lint:
+	$(Q)sh tests/deps.sh lint
+	$(Q)sh tests/lint.sh
