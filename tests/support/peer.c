@@ -289,6 +289,11 @@ static void on_answer(struct peer *p, const struct link_event *ev)
 
 static void on_event(struct peer *p, const struct link_event *ev)
 {
+	bool own = ev->kind == LINK_EV_PENDING ||
+		(ev->kind == LINK_EV_ANSWER && ev->message->result.outcome > MSG_OUT_WIRE_MAX);
+
+	if (ev->message && !own && !message_is_valid(ev->message))
+		abort();
 	switch (ev->kind) {
 	case LINK_EV_UP:
 		p->ups++;
