@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "guest/daemon/config.h"
 #include "guest/daemon/executor.h"
+#include "guest/daemon/footprint.h"
 #include "guest/daemon/local.h"
 #include "guest/daemon/words.h"
 
@@ -246,6 +247,7 @@ static int serve(struct guestd *g)
 		r = sd_event_set_watchdog(g->event, true);
 	if (r >= 0) {
 		sd_notify(0, "READY=1");
+		footprint_trim();
 		r = sd_event_loop(g->event);
 		sd_notify(0, "STOPPING=1");
 	}

@@ -54,6 +54,7 @@ enum exit_code policy_check(const char *const args[COMMAND_ARGS])
 		fprintf(stderr, "va-host: with this file in place everything would be denied\n");
 		return EXIT_CODE_FAILED;
 	}
-	printf("%s: %zu rules, no error\n", escape(args[0]), policy_n_rules(p));
+	printf("%s: %zu rule%s, no error\n", escape(args[0]), policy_n_rules(p),
+		policy_n_rules(p) == 1 ? "" : "s");
 	return EXIT_CODE_OK;
 }
