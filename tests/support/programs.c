@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,7 +70,7 @@ static bool find_program(const char *name, char out[PROGRAMS_PATH])
 	return snprintf(out, PROGRAMS_PATH, "%.180s/%.60s", self, name) < PROGRAMS_PATH;
 }
 
-static void become(const char *path, const char **argv, int fd3, const char *log)
+static void become(const char *path, const char **argv, int fd3, const char *log, uid_t uid)
 {
 	int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600), in = open("/dev/null", O_RDONLY);
 	char libexec[PROGRAMS_PATH];
@@ -79,6 +80,8 @@ static void become(const char *path, const char **argv, int fd3, const char *log
 		_exit(125);
 	if (fd3 >= 0 && dup2(fd3, 3) < 0)
 		_exit(125);
+	if (uid != getuid() && (setgroups(0, NULL) < 0 || setgid(uid) < 0 || setuid(uid) < 0))
+		_exit(125);
 	close_range(fd3 >= 0 ? 4 : 3, ~0u, 0);
 	snprintf(libexec, sizeof(libexec), "%.*s", (int)(strrchr(path, '/') - path), path);
 	setenv("VA_LIBEXEC", libexec, 1);
@@ -87,7 +90,7 @@ static void become(const char *path, const char **argv, int fd3, const char *log
 	_exit(127);
 }
 
-pid_t program_start(const char *name, const char **argv, int fd3, const char *log)
+static pid_t start(const char *name, const char **argv, int fd3, const char *log, uid_t uid)
 {
 	char path[PROGRAMS_PATH];
 	pid_t pid;
@@ -98,13 +101,23 @@ pid_t program_start(const char *name, const char **argv, int fd3, const char *lo
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
-		become(path, argv, fd3, log);
+		become(path, argv, fd3, log, uid);
 	for (size_t i = 0; pid > 0 && i < MAX_PROGRAMS; i++)
 		if (running[i] == 0) {
 			running[i] = pid;
 			break;
 		}
 	return pid;
+}
+
+pid_t program_start(const char *name, const char **argv, int fd3, const char *log)
+{
+	return start(name, argv, fd3, log, getuid());
+}
+
+pid_t program_start_as(const char *name, const char **argv, const char *log, uid_t uid)
+{
+	return start(name, argv, -1, log, uid);
 }
 
 static void forget(pid_t pid)

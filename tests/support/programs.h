@@ -20,6 +20,8 @@ const char *program_file(const char *name);
  * Its output goes to FOLDER/log. It is killed when the test program dies. -1: cannot.
  */
 pid_t program_start(const char *name, const char **argv, int fd3, const char *log);
+/* The same as another user (needs root). */
+pid_t program_start_as(const char *name, const char **argv, const char *log, uid_t uid);
 /* Polls for its end: true with *ret_status (as of waitpid). */
 bool program_ended(pid_t pid, int *ret_status);
 /* SIGTERM, then SIGKILL; reaps. Returns the status. */

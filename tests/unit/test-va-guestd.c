@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 
 #define LIMIT_MS 20000u
+#define NOBODY	 65534
 
 static struct core core;
 static int listener = -1;
@@ -317,6 +318,59 @@ static void pairs_by_token_once(void)
 	unlink(program_file("pair.token"));
 }
 
+/* One wrong character: the host counts it, the person hears of it, and may try again. */
+static void a_wrong_code_is_refused(void)
+{
+	char code[16];
+	int status;
+
+	CHECK(start_all(NULL) && core_pair_code(&core, "zorg"));
+	CHECK(core_pump(&core, has_code, NULL, LIMIT_MS));
+	memcpy(code, core.code, sizeof(code));
+	code[0] = code[0] == '7' ? '8' : '7';
+	status = command("pair", code, NULL);
+	CHECK(status == 1 || status == 3);
+	CHECK(said("code"));
+	CHECK(!core.paired && core.session == 0);
+	CHECK(core.attempts_left < PAIR_ATTEMPTS);
+	stop_all();
+}
+
+static int command_as_nobody(const char *a, const char *b)
+{
+	char path[PROGRAMS_PATH];
+	const char *argv[] = { NULL, "--socket", path, a, b, NULL };
+	struct command cmd = { 0 };
+
+	snprintf(path, sizeof(path), "%s", program_file("guest.sock"));
+	unlink(program_file("out"));
+	cmd.pid = program_start_as("va-guest", argv, "out", NOBODY);
+	if (!core_pump(&core, has_ended, &cmd, LIMIT_MS) || !WIFEXITED(cmd.status))
+		return -1;
+	return WEXITSTATUS(cmd.status);
+}
+
+static void ordinary_users_ask_but_do_not_pair(void)
+{
+	int status;
+
+	if (getuid() != 0)
+		SKIP("needs root, to be somebody else");
+	CHECK(start_all(NULL) && pair_by_code() && ping_works());
+	CHECK(chmod(program_folder(), 0755) == 0);
+	status = command_as_nobody("switch", "debby");
+	if (status == 127) {
+		stop_all();
+		SKIP("others may not run what is in this build directory");
+	}
+	CHECK_EQ(status, 0);
+	CHECK_EQ(core.prepared.claimed_uid, NOBODY);
+	CHECK_EQ(command_as_nobody("pair", "K7Q4-2M9X"), 3);
+	CHECK(said("only root may do that"));
+	CHECK_EQ(command_as_nobody("reload", NULL), 3);
+	stop_all();
+}
+
 static void a_torn_record_is_no_other_key(void)
 {
 	int status = 0;
@@ -338,4 +392,6 @@ TEST_MAIN({ "pairs_by_code_and_talks", pairs_by_code_and_talks },
 	{ "says_who_is_missing", says_who_is_missing },
 	{ "host_orders_are_judged", host_orders_are_judged },
 	{ "pairs_by_token_once", pairs_by_token_once },
+	{ "a_wrong_code_is_refused", a_wrong_code_is_refused },
+	{ "ordinary_users_ask_but_do_not_pair", ordinary_users_ask_but_do_not_pair },
 	{ "a_torn_record_is_no_other_key", a_torn_record_is_no_other_key });
