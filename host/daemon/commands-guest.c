@@ -86,7 +86,7 @@ static void answer_text(const struct guest *g, const struct msg_result *r, char 
 	if (r->outcome == MSG_OUT_OK)
 		snprintf(out, size, "%s", r->detail);
 	else
-		snprintf(out, size, "%s: %s%s%s", g->name, msg_outcome_name(r->outcome),
+		snprintf(out, size, "%s: %s%s%s", g->name, guest_outcome_words(r->outcome),
 			r->detail[0] ? ": " : "", r->detail);
 }
 

@@ -162,6 +162,7 @@ static void session_up(struct guest *g, uint64_t session)
 	if (renewal)
 		requests_forget(g);
 	g->session = session;
+	g->heard = true;
 	g->hint = LINK_HINT_NONE;
 	g->backoff_usec = GUEST_BACKOFF_MIN_USEC;
 	g->up_since_usec = hostd_now_ms() * 1000;
@@ -266,6 +267,7 @@ static void on_started(struct worker *w, void *userdata)
 
 	(void)w;
 	g->paired = r == 1;
+	g->bad_record = r < 0;
 	m.ok = r == 1;
 	if (!guest_order(g, &m))
 		log_error("guest %s: cannot tell its va-link the keys", g->name);
@@ -278,7 +280,7 @@ int guest_link_start(struct guest *g)
 {
 	struct hostd *h = g->h;
 	char path[PATH_MAX], name[NAME_MAX_LEN + 16];
-	const char *argv[] = { path, NULL };
+	const char *argv[] = { path, g->name, NULL }; /* the name is for ps */
 	struct worker_spec spec = {
 		.name = name,
 		.argv = argv,

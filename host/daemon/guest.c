@@ -188,6 +188,7 @@ void guest_channel_arrived(struct guest *g, int fd, const char *why)
 	}
 	g->channel_error = 0;
 	g->connected = true;
+	g->heard = false;
 	guest_link_channel(g, fd);
 	hostd_world_changed(g->h);
 }
@@ -272,6 +273,10 @@ const char *guest_hint_text(const struct guest *g)
 		return "no permission to connect to its channel's socket";
 	if (g->state == LINK_UP)
 		return NULL;
+	if (g->bad_record)
+		return "the file with its keys cannot be used: va-hostd's log says why";
+	if (g->hint == LINK_HINT_NOISE) /* and left it alone */
+		return hint_text(g->hint);
 	if (!g->connected)
 		return g->uuid[0] ? "its channel is not open yet" :
 				    "its channel's socket is not there: is it running?";
@@ -280,5 +285,24 @@ const char *guest_hint_text(const struct guest *g)
 		return text;
 	if (!g->paired)
 		return "not paired (va-host pair)";
-	return "its agent does not answer: is va-guestd running in it?";
+	if (!g->heard)
+		return "nobody answers on its channel: va-guestd does not run in it, or another "
+		       "program holds the channel's socket";
+	return "its agent does not answer any more: is va-guestd running in it?";
+}
+
+const char *guest_outcome_words(uint32_t outcome)
+{
+	switch (outcome) {
+	case MSG_OUT_UNKNOWN:
+		return "no answer came: it may or may not have happened";
+	case MSG_OUT_NOT_SENT:
+		return "its agent does not answer; nothing was done";
+	case MSG_OUT_NOT_CONNECTED:
+		return "not connected; nothing was done";
+	case MSG_OUT_NOT_PAIRED:
+		return "not paired (va-host pair)";
+	default:
+		return msg_outcome_name(outcome);
+	}
 }

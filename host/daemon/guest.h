@@ -55,6 +55,8 @@ struct guest {
 	uint64_t backoff_usec;
 	sd_event_source *retry;
 	int channel_error; /* negative errno of the last try, 0 */
+	bool heard;	   /* a session has been up on this connection */
+	bool bad_record;   /* its key file is there and cannot be used */
 
 	enum link_state state;
 	enum link_hint hint;
@@ -127,5 +129,7 @@ const char *guest_state_name(const struct guest *g);   /* "running", "off", ... 
 const char *guest_session_name(const struct guest *g); /* "up", "waiting", ... */
 /* What stands in the way and what to do about it; NULL: nothing. */
 const char *guest_hint_text(const struct guest *g);
+/* How a request ended, in words that follow "NAME: "; a detail may follow them. */
+const char *guest_outcome_words(uint32_t outcome);
 
 #endif

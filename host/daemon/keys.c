@@ -126,6 +126,7 @@ void keys_on_store(struct guest *g, const struct keyrec *record)
 
 	m.ok = store(g, record) == 0;
 	g->paired = g->paired || m.ok;
+	g->bad_record = g->bad_record && !m.ok;
 	guest_order(g, &m);
 	if (!m.ok)
 		rekey_end(g, EXIT_CODE_FAILED, "the new keys could not be written; see the log");

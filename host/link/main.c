@@ -18,10 +18,11 @@
 
 static int usage(FILE *out, int code)
 {
-	fputs("usage: va-link [--help | --version]\n"
+	fputs("usage: va-link [GUEST | --help | --version]\n"
 	      "\n"
 	      "Serves one guest's channel. Started by va-hostd, which hands it the channel and\n"
-	      "the guest's keys through descriptor 3; not meant to be started by hand.\n",
+	      "the guest's keys through descriptor 3; not meant to be started by hand. The name\n"
+	      "is there for whoever looks at the list of processes.\n",
 		out);
 	return code;
 }
@@ -50,7 +51,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "--help"))
 		return usage(stdout, EXIT_SUCCESS);
 	log_init("va-link", LOG_LEVEL_INFO);
-	if (argc != 1 || !child_is_worker())
+	if (argc > 2 || !child_is_worker())
 		return usage(stderr, 2);
 	if (sodium_init() < 0)
 		return fail("libsodium", -ENOSYS);
