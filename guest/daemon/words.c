@@ -47,6 +47,13 @@ const char *words_hint(enum link_hint hint)
 	return (unsigned int)hint <= LINK_HINT_FOREIGN_KEY ? texts[hint] : NULL;
 }
 
+/* Keys here, but none over there that fit: no waiting helps. */
+static bool needs_pairing(enum link_hint hint)
+{
+	return hint == LINK_HINT_UNPAIRED || hint == LINK_HINT_UNKNOWN_KEY ||
+		hint == LINK_HINT_KEY_MISMATCH || hint == LINK_HINT_FOREIGN_KEY;
+}
+
 enum exit_code words_unready(enum port_state port, enum link_state state, enum link_hint hint,
 	const char **ret_text)
 {
@@ -70,7 +77,7 @@ enum exit_code words_unready(enum port_state port, enum link_state state, enum l
 	*ret_text = words_hint(hint);
 	if (!*ret_text)
 		*ret_text = "the host does not answer: is va-hostd running there?";
-	return EXIT_CODE_NOT_CONNECTED;
+	return needs_pairing(hint) ? EXIT_CODE_NOT_PAIRED : EXIT_CODE_NOT_CONNECTED;
 }
 
 enum exit_code words_exit_code(uint32_t outcome)
@@ -80,6 +87,9 @@ enum exit_code words_exit_code(uint32_t outcome)
 	case MSG_OUT_SCHEDULED:
 		return EXIT_CODE_OK;
 	case MSG_OUT_DENIED:
+	case MSG_OUT_UNSUPPORTED:
+	case MSG_OUT_NOT_FOUND:
+	case MSG_OUT_AMBIGUOUS:
 		return EXIT_CODE_REFUSED;
 	case MSG_OUT_BUSY:
 		return EXIT_CODE_BUSY;

@@ -90,10 +90,15 @@ static void every_state_has_words(void)
 			CHECK((code == EXIT_CODE_OK) == (state == LINK_UP));
 			CHECK((*text == '\0') == (state == LINK_UP));
 		}
+	CHECK_EQ(words_unready(PORT_OPEN, LINK_WAITING, LINK_HINT_UNPAIRED, &text),
+		EXIT_CODE_NOT_PAIRED);
+	CHECK_EQ(words_unready(PORT_OPEN, LINK_WAITING, LINK_HINT_BUSY, &text),
+		EXIT_CODE_NOT_CONNECTED);
 	for (uint32_t o = MSG_OUT_OK; o <= MSG_OUT_NOT_PAIRED; o++)
 		CHECK(*words_outcome(o));
 	CHECK_EQ(words_exit_code(MSG_OUT_UNKNOWN), EXIT_CODE_UNKNOWN);
 	CHECK_EQ(words_exit_code(MSG_OUT_DENIED), EXIT_CODE_REFUSED);
+	CHECK_EQ(words_exit_code(MSG_OUT_NOT_FOUND), EXIT_CODE_REFUSED);
 	CHECK_EQ(words_exit_code(MSG_OUT_SCHEDULED), EXIT_CODE_OK);
 	CHECK_EQ(words_exit_code(MSG_OUT_EXPIRED), EXIT_CODE_FAILED);
 }
