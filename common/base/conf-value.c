@@ -90,8 +90,8 @@ enum conf_verdict conf_seconds(const struct conf_at *at, const char *value, unsi
 				return CONF_OK;
 			}
 	}
-	conf_error(at, "%s is \"%s\"; it wants a time from %us to %us, such as %us or 1min", at->key,
-		escape(value), min, max, min);
+	conf_error(at, "%s is \"%s\"; it wants a time from %us to %us, such as %us or 1min",
+		at->key, escape(value), min, max, min);
 	return CONF_BAD;
 }
 
@@ -101,7 +101,8 @@ enum conf_verdict conf_u16(const struct conf_at *at, const char *value, uint16_t
 	uint64_t n;
 
 	if (!conf_scan_number(value, true, UINT16_MAX, &n, &rest) || *rest) {
-		conf_error(at, "%s is \"%s\"; it wants a number from 0 to 65535, such as 15 or 0x0f",
+		conf_error(at,
+			"%s is \"%s\"; it wants a number from 0 to 65535, such as 15 or 0x0f",
 			at->key, escape(value));
 		return CONF_BAD;
 	}
@@ -112,7 +113,8 @@ enum conf_verdict conf_u16(const struct conf_at *at, const char *value, uint16_t
 enum conf_verdict conf_name(const struct conf_at *at, const char *value, char ret[NAME_MAX_LEN + 1])
 {
 	if (!name_is_valid(value)) {
-		conf_error(at, "%s is \"%s\"; a name has 1 to %d letters, digits, dots, dashes and "
+		conf_error(at,
+			"%s is \"%s\"; a name has 1 to %d letters, digits, dots, dashes and "
 			"underscores, and begins with none but a letter, digit or underscore",
 			at->key ? at->key : "the section's name", escape(value), NAME_MAX_LEN);
 		return CONF_BAD;
@@ -127,8 +129,10 @@ enum conf_verdict conf_path(const struct conf_at *at, const char *value, char *r
 	bool up = strstr(value, "/../") || (len >= 3 && !strcmp(value + len - 3, "/.."));
 
 	if (value[0] != '/' || up || len >= size) {
-		conf_error(at, "%s is \"%s\"; it wants an absolute path without \"..\", shorter than "
-			"%zu bytes", at->key, escape(value), size);
+		conf_error(at,
+			"%s is \"%s\"; it wants an absolute path without \"..\", shorter than "
+			"%zu bytes",
+			at->key, escape(value), size);
 		return CONF_BAD;
 	}
 	memcpy(ret, value, len + 1);

@@ -27,8 +27,8 @@ struct conf_reader {
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-static void __attribute__((format(printf, 4, 0))) report_vadd(struct conf_report *r,
-	const char *file, unsigned int line, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 4, 0)))
+report_vadd(struct conf_report *r, const char *file, unsigned int line, const char *fmt, va_list ap)
 {
 	char what[512], where[16] = "";
 	int n;
@@ -45,8 +45,8 @@ static void __attribute__((format(printf, 4, 0))) report_vadd(struct conf_report
 		r->text[r->len] = '\0'; /* no half lines */
 }
 
-void conf_report_add(struct conf_report *r, const char *file, unsigned int line, const char *fmt,
-	...)
+void conf_report_add(
+	struct conf_report *r, const char *file, unsigned int line, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -70,17 +70,20 @@ static void take_verdict(struct conf_reader *r, enum conf_verdict verdict)
 {
 	switch (verdict) {
 	case CONF_OK:
-	case CONF_BAD:
-		break;
+	case CONF_BAD: break;
 	case CONF_UNKNOWN_SECTION:
 		if (!r->skip_section)
-			conf_error(&r->at, "no section [%s] is known; remove it, or look for a typing "
-				"error", escape(r->section));
+			conf_error(&r->at,
+				"no section [%s] is known; remove it, or look for a typing "
+				"error",
+				escape(r->section));
 		r->skip_section = true;
 		break;
 	case CONF_UNKNOWN_KEY:
-		conf_error(&r->at, "no key \"%s\" is known in [%s]; remove it, or look for a typing "
-			"error", escape(r->at.key), escape(r->section));
+		conf_error(&r->at,
+			"no key \"%s\" is known in [%s]; remove it, or look for a typing "
+			"error",
+			escape(r->at.key), escape(r->section));
 		break;
 	}
 }
@@ -174,13 +177,9 @@ static char *feed(char *buf, int size, void *stream)
 		switch (line[0]) {
 		case '\0':
 		case '#':
-		case ';':
-			continue;
-		case '[':
-			take_section(r, line);
-			continue;
-		default:
-			break;
+		case ';': continue;
+		case '[': take_section(r, line); continue;
+		default: break;
 		}
 		if (!has_equals(line)) {
 			conf_error(&r->at, "is neither a comment nor \"key = value\"");

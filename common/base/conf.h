@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONF_FILE_MAX	 (64u << 10)
-#define CONF_LINE_MAX	 197u /* inih's own buffer is 200 bytes in every distribution */
+#define CONF_FILE_MAX    (64u << 10)
+#define CONF_LINE_MAX    197u /* inih's own buffer is 200 bytes in every distribution */
 #define CONF_REPORT_SIZE 4096
 
 /* Initialise with { 0 }. */
@@ -52,8 +52,8 @@ void conf_error(const struct conf_at *at, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Called for each section line (key and value NULL) and each entry, in the order of the file. */
-typedef enum conf_verdict conf_entry_fn(const struct conf_at *at, const char *value,
-	void *userdata);
+typedef enum conf_verdict conf_entry_fn(
+	const struct conf_at *at, const char *value, void *userdata);
 
 /* Parses text[len]; file is its name in messages. 0, or -EINVAL with report saying why. */
 int conf_parse(const char *file, const char *text, size_t len, conf_entry_fn *entry, void *userdata,
@@ -78,8 +78,8 @@ enum conf_verdict conf_uint(const struct conf_at *at, const char *value, unsigne
 /* Decimal, or hexadecimal with 0x; 0 to 65535. */
 enum conf_verdict conf_u16(const struct conf_at *at, const char *value, uint16_t *ret);
 /* name_is_valid(). */
-enum conf_verdict conf_name(const struct conf_at *at, const char *value,
-	char ret[NAME_MAX_LEN + 1]);
+enum conf_verdict conf_name(
+	const struct conf_at *at, const char *value, char ret[NAME_MAX_LEN + 1]);
 /* An absolute path of less than size bytes, without "..". */
 enum conf_verdict conf_path(const struct conf_at *at, const char *value, char *ret, size_t size);
 /* One of words[n]: its index. */

@@ -120,22 +120,19 @@ const char *keyfile_error(int error)
 {
 	switch (error) {
 	case SAFEFILE_E_LINK:
-		return "is a symbolic link; a key must be a file of its own. Remove it and pair again";
+		return "is a symbolic link; a key must be a file of its own. Remove it and pair "
+		       "again";
 	case SAFEFILE_E_OWNER:
 		return "belongs to another user, who knows the key. Remove it and pair again";
 	case SAFEFILE_E_MODE:
-		return "is readable or writable by other users, who may know the key. Remove it and "
+		return "is readable or writable by other users, who may know the key. Remove it "
+		       "and "
 		       "pair again, or chmod 600 it if you know that nobody read it";
 	case SAFEFILE_E_TYPE:
-	case -EISDIR:
-		return "is not a regular file. Remove it and pair again";
-	case -ENODATA:
-		return "is empty. Remove it and pair again";
-	case SAFEFILE_E_TOO_BIG:
-		return "is longer than any key. Remove it and pair again";
-	case -ENOENT:
-		return "does not exist: not paired yet";
-	default:
-		return safefile_error(error);
+	case -EISDIR: return "is not a regular file. Remove it and pair again";
+	case -ENODATA: return "is empty. Remove it and pair again";
+	case SAFEFILE_E_TOO_BIG: return "is longer than any key. Remove it and pair again";
+	case -ENOENT: return "does not exist: not paired yet";
+	default: return safefile_error(error);
 	}
 }

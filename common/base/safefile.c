@@ -65,25 +65,19 @@ int safefile_read(int dirfd, const char *path, enum safefile_kind kind, char *bu
 const char *safefile_error(int error)
 {
 	switch (error) {
-	case SAFEFILE_E_LINK:
-		return "is a symbolic link; put the file itself there";
+	case SAFEFILE_E_LINK: return "is a symbolic link; put the file itself there";
 	case SAFEFILE_E_TYPE:
-	case -EISDIR:
-		return "is not a regular file; move it away";
+	case -EISDIR: return "is not a regular file; move it away";
 	case SAFEFILE_E_OWNER:
 		return "belongs to another user; chown it to root, after looking at what it says";
 	case SAFEFILE_E_MODE:
 		return "is open to other users; take their rights away (chmod go-w, for a key "
 		       "go-rwx), after looking at what it says";
-	case SAFEFILE_E_TOO_BIG:
-		return "is too long";
-	case -ENOENT:
-		return "does not exist";
-	case -ENOTDIR:
-		return "is not a folder, or lies in none";
+	case SAFEFILE_E_TOO_BIG: return "is too long";
+	case -ENOENT: return "does not exist";
+	case -ENOTDIR: return "is not a folder, or lies in none";
 	case -EACCES:
-	case -EPERM:
-		return "may not be read by this user";
+	case -EPERM: return "may not be read by this user";
 	default:
 		/* static for every number that the C library knows */
 		return strerrordesc_np(error < 0 ? -error : error) ?: "cannot be read";

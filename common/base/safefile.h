@@ -16,10 +16,10 @@ enum safefile_kind {
 };
 
 /* Beside those of open(2) and read(2): */
-#define SAFEFILE_E_LINK	   (-ELOOP)	  /* a symbolic link */
-#define SAFEFILE_E_TYPE	   (-EMEDIUMTYPE) /* a folder, a device, a pipe */
-#define SAFEFILE_E_OWNER   (-EOWNERDEAD)  /* neither root's nor our own */
-#define SAFEFILE_E_MODE	   (-EKEYREJECTED) /* others may write it, or read what is secret */
+#define SAFEFILE_E_LINK    (-ELOOP)        /* a symbolic link */
+#define SAFEFILE_E_TYPE    (-EMEDIUMTYPE)  /* a folder, a device, a pipe */
+#define SAFEFILE_E_OWNER   (-EOWNERDEAD)   /* neither root's nor our own */
+#define SAFEFILE_E_MODE    (-EKEYREJECTED) /* others may write it, or read what is secret */
 #define SAFEFILE_E_TOO_BIG (-EFBIG)
 
 /*

@@ -106,8 +106,8 @@ static bool client_send(struct control_client *c, const char *type, json_object 
 {
 	json_object *o = with_type(type, taken);
 	size_t len = 0;
-	const char *text = json_object_to_json_string_length(o,
-		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+	const char *text = json_object_to_json_string_length(
+		o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
 	bool fits = text && len <= CONTROL_JSON_MAX;
 
 	if (fits && !c->dead && c->state != CONTROL_LEAVING)
@@ -119,12 +119,12 @@ static bool client_send(struct control_client *c, const char *type, json_object 
 void control_send(struct control_client *c, const char *type, json_object *taken)
 {
 	if (!client_send(c, type, taken))
-		control_progress(c, "(left out: a \"%s\" of more than %u bytes)", type,
-			CONTROL_JSON_MAX);
+		control_progress(
+			c, "(left out: a \"%s\" of more than %u bytes)", type, CONTROL_JSON_MAX);
 }
 
-static void __attribute__((format(printf, 2, 0))) client_text(char text[TEXT_MAX],
-	const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0)))
+client_text(char text[TEXT_MAX], const char *fmt, va_list ap)
 {
 	if (vsnprintf(text, TEXT_MAX, fmt, ap) < 0)
 		text[0] = '\0';
@@ -164,12 +164,13 @@ static void client_set_patience(struct control_client *c)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	sd_event_source_set_time(c->patience, (uint64_t)ts.tv_sec * 1000000u +
-		(uint64_t)ts.tv_nsec / 1000u + CONTROL_REQUEST_MS * 1000ull);
+						      (uint64_t)ts.tv_nsec / 1000u +
+						      CONTROL_REQUEST_MS * 1000ull);
 	sd_event_source_set_enabled(c->patience, SD_EVENT_ONESHOT);
 }
 
-static void client_finish(struct control_client *c, enum exit_code code, const char *text,
-	json_object *extra)
+static void client_finish(
+	struct control_client *c, enum exit_code code, const char *text, json_object *extra)
 {
 	/* whoever waits for the result must get one, with or without the members that were extra */
 	if (!client_send(c, "result", result_object(code, text, extra)))
@@ -181,8 +182,8 @@ static void client_finish(struct control_client *c, enum exit_code code, const c
 		client_bury(c);
 }
 
-void control_finish(struct control_client *c, enum exit_code code, json_object *extra,
-	const char *fmt, ...)
+void control_finish(
+	struct control_client *c, enum exit_code code, json_object *extra, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 	va_list ap;
@@ -205,7 +206,8 @@ static void client_take_request(struct control_client *c, const void *untrusted,
 	if (size != sizeof(r) || magic != CONTROL_MAGIC) {
 		client_finish(c, EXIT_CODE_USAGE,
 			"the command and the daemon are of different versions: restart the daemon "
-			"after an upgrade", NULL);
+			"after an upgrade",
+			NULL);
 		return;
 	}
 	memcpy(&r, untrusted, sizeof(r));
@@ -277,8 +279,8 @@ int control_client_new(struct control_client **ret, struct control_server *s, in
 	c->tail = &c->head;
 	r = sd_event_add_io(s->event, &c->io, fd, EPOLLIN, on_io, c);
 	if (r >= 0)
-		r = sd_event_add_time(s->event, &c->patience, CLOCK_MONOTONIC, 0, SLACK_USEC,
-			on_patience, c);
+		r = sd_event_add_time(
+			s->event, &c->patience, CLOCK_MONOTONIC, 0, SLACK_USEC, on_patience, c);
 	if (r >= 0)
 		r = sd_event_add_defer(s->event, &c->burial, on_burial, c);
 	if (r < 0) {

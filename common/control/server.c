@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-#define BACKLOG	   16
+#define BACKLOG    16
 #define PAUSE_USEC 1000000ull
 
 static const char busy[] = "{\"type\":\"result\",\"result\":\"busy\",\"exit\":8,"

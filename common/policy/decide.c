@@ -87,8 +87,8 @@ static bool target_matches(const struct policy *p, const char *list, const struc
 }
 
 /* All but when=. */
-static bool rule_matches(const struct policy *p, const struct policy_rule *r,
-	const struct policy_query *q)
+static bool rule_matches(
+	const struct policy *p, const struct policy_rule *r, const struct policy_query *q)
 {
 	return (r->op == POLICY_ANY_OP || r->op == q->op) &&
 	       (!strcmp(r->guest, "*") || list_has(r->guest, q->guest, NULL)) &&
@@ -127,8 +127,8 @@ void policy_decide(const struct policy *p, const struct policy_query *q, struct 
 
 /* --- rates ------------------------------------------------------------------------------------ */
 
-bool policy_rate_take(const struct policy_verdict *v, struct policy_rate *rates, size_t n,
-	uint64_t now_ms)
+bool policy_rate_take(
+	const struct policy_verdict *v, struct policy_rate *rates, size_t n, uint64_t now_ms)
 {
 	uint64_t now_us = now_ms * 1000, each_us, full_at;
 
@@ -168,22 +168,20 @@ static void __attribute__((format(printf, 2, 3))) text_add(struct text *t, const
 		t->len += (size_t)n < t->size - t->len ? (size_t)n : t->size - t->len - 1;
 }
 
-static void text_add_verdict(struct text *t, const struct policy_query *q,
-	const struct policy_verdict *v)
+static void text_add_verdict(
+	struct text *t, const struct policy_query *q, const struct policy_verdict *v)
 {
 	switch (v->reason) {
 	case POLICY_IS_BROKEN:
-		text_add(t, "deny: the policy is broken, so everything is denied; the first error is ");
+		text_add(t,
+			"deny: the policy is broken, so everything is denied; the first error is ");
 		if (v->line > 0)
 			text_add(t, "%s:%u\n", v->file, v->line);
 		else
 			text_add(t, "in %s\n", v->file);
 		return;
-	case POLICY_NO_MATCH:
-		text_add(t, "deny: no rule matches\n");
-		return;
-	case POLICY_BY_RULE:
-		break;
+	case POLICY_NO_MATCH: text_add(t, "deny: no rule matches\n"); return;
+	case POLICY_BY_RULE: break;
 	}
 	text_add(t, "%s: %s:%u", policy_decision_name(v->decision), v->file, v->line);
 	if (v->decision == POLICY_ASK)

@@ -68,8 +68,8 @@ static int load_all(struct policy *p, int dirfd, const char *dir, struct conf_re
 	return result;
 }
 
-int policy_load_dir(struct policy **ret, enum policy_side side, const char *dir,
-	struct conf_report *report)
+int policy_load_dir(
+	struct policy **ret, enum policy_side side, const char *dir, struct conf_report *report)
 {
 	CLEANUP_FN(policy) struct policy *p = policy_new(side);
 	unsigned int before = report->n_errors;

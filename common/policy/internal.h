@@ -8,9 +8,9 @@
 #define POLICY_ANY_OP POLICY_OP_COUNT
 
 struct policy_rule {
-	char *text;		      /* owned; the fields below point into it */
+	char *text;                       /* owned; the fields below point into it */
 	const char *guest, *target, *uid; /* checked lists, as written */
-	const char *file;	      /* the policy's */
+	const char *file;                 /* the policy's */
 	unsigned int line;
 	enum policy_op op; /* or POLICY_ANY_OP */
 	enum policy_decision decision;

@@ -30,8 +30,8 @@ static bool parse_op(struct parser *s, const char *word)
 	}
 	if (policy_op_from_name(s->p->side, word, &s->rule.op))
 		return true;
-	conf_error(&s->at, "no operation \"%s\" is decided on a %s; there are %s, and *", escape(word),
-		host ? "host" : "guest",
+	conf_error(&s->at, "no operation \"%s\" is decided on a %s; there are %s, and *",
+		escape(word), host ? "host" : "guest",
 		host ? "switch, host.shutdown, guest.list, ddc.read"
 		     : "ddc.write, guest.shutdown, ddc.read");
 	return false;
@@ -94,8 +94,10 @@ static bool parse_guest(struct parser *s, const char *word)
 	}
 	if (each_item(word, is_guest_name))
 		return true;
-	conf_error(&s->at, "\"%s\" in the place of who asks; it wants *, or names of guests with "
-		"commas and without spaces between them", escape(word));
+	conf_error(&s->at,
+		"\"%s\" in the place of who asks; it wants *, or names of guests with "
+		"commas and without spaces between them",
+		escape(word));
 	return false;
 }
 
@@ -107,9 +109,10 @@ static bool parse_target(struct parser *s, const char *word)
 	if (!strcmp(word, "*") || !strcmp(word, "-") ||
 		each_item(word, host ? is_target_name : is_guests_target_name))
 		return true;
-	conf_error(&s->at, "\"%s\" in the place of the target; it wants *, - for none, or names%s with "
-		"commas and without spaces between them", escape(word),
-		host ? ", host and self" : "");
+	conf_error(&s->at,
+		"\"%s\" in the place of the target; it wants *, - for none, or names%s with "
+		"commas and without spaces between them",
+		escape(word), host ? ", host and self" : "");
 	return false;
 }
 
@@ -118,8 +121,10 @@ static bool parse_uid(struct parser *s, const char *word)
 	s->rule.uid = word;
 	if (!strcmp(word, "*") || each_item(word, is_uid))
 		return true;
-	conf_error(&s->at, "\"%s\" in the place of the uid; it wants *, or numbers with commas and "
-		"without spaces between them", escape(word));
+	conf_error(&s->at,
+		"\"%s\" in the place of the uid; it wants *, or numbers with commas and "
+		"without spaces between them",
+		escape(word));
 	return false;
 }
 
@@ -189,8 +194,8 @@ static bool parse_seconds(struct parser *s, const char *what, const char *value,
 		*ret = (unsigned int)n;
 		return true;
 	}
-	conf_error(&s->at, "%s=%s; it wants %u to %u seconds, such as 15s", what, escape(value), min,
-		max);
+	conf_error(&s->at, "%s=%s; it wants %u to %u seconds, such as 15s", what, escape(value),
+		min, max);
 	return false;
 }
 
@@ -198,7 +203,7 @@ static bool parse_delay(struct parser *s, const char *value)
 {
 	if (s->rule.op != POLICY_HOST_SHUTDOWN || s->rule.decision == POLICY_DENY) {
 		conf_error(&s->at, "delay= has an effect on host.shutdown only, with allow or ask; "
-			"remove it");
+				   "remove it");
 		return false;
 	}
 	return parse_seconds(s, "delay", value, 0, POLICY_DELAY_MAX_S, &s->rule.delay_s);
@@ -228,8 +233,11 @@ static bool parse_option(struct parser *s, char *word)
 		const char *name;
 		bool (*parse)(struct parser *s, const char *value);
 	} options[N_OPTIONS] = {
-		{ "when", parse_when },	      { "rate", parse_rate },	  { "delay", parse_delay },
-		{ "timeout", parse_timeout }, { "notify", parse_notify },
+		{ "when", parse_when },
+		{ "rate", parse_rate },
+		{ "delay", parse_delay },
+		{ "timeout", parse_timeout },
+		{ "notify", parse_notify },
 	};
 	char *value = strchr(word, '=');
 
@@ -245,8 +253,10 @@ static bool parse_option(struct parser *s, char *word)
 		s->seen |= 1u << i;
 		return options[i].parse(s, value);
 	}
-	conf_error(&s->at, "no option \"%s%s\" is known; there are when=, rate=, delay=, timeout=, "
-		"notify=", escape(word), value ? "=" : "");
+	conf_error(&s->at,
+		"no option \"%s%s\" is known; there are when=, rate=, delay=, timeout=, "
+		"notify=",
+		escape(word), value ? "=" : "");
 	return false;
 }
 
@@ -254,8 +264,12 @@ static bool parse_option(struct parser *s, char *word)
 
 static bool parse_words(struct parser *s, char *text)
 {
-	static bool (*const fields[N_FIELDS])(struct parser *s, const char *word) = {
-		parse_op, parse_guest, parse_target, parse_uid, parse_verdict,
+	static bool (*const fields[N_FIELDS])(struct parser * s, const char *word) = {
+		parse_op,
+		parse_guest,
+		parse_target,
+		parse_uid,
+		parse_verdict,
 	};
 	size_t n = 0;
 	char *word;
@@ -269,8 +283,9 @@ static bool parse_words(struct parser *s, char *text)
 	}
 	if (n >= N_FIELDS)
 		return true;
-	conf_error(&s->at, "has %zu words; a rule has at least %d: operation guest target uid verdict",
-		n, N_FIELDS);
+	conf_error(&s->at,
+		"has %zu words; a rule has at least %d: operation guest target uid verdict", n,
+		N_FIELDS);
 	return false;
 }
 
@@ -366,8 +381,8 @@ int policy_add(struct policy *p, const char *file, const char *text, size_t len,
 	char *name;
 
 	if (p->n_files >= POLICY_FILES_MAX) {
-		conf_report_add(report, file, 0, "there are more than %u policy files",
-			POLICY_FILES_MAX);
+		conf_report_add(
+			report, file, 0, "there are more than %u policy files", POLICY_FILES_MAX);
 		policy_break(p, file, 0);
 		return -EINVAL;
 	}

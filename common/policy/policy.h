@@ -4,13 +4,13 @@
  *
  *	operation  guest  target  uid  verdict  [option=value ...]
  *
- *	rule    = op guest target uid verdict *option
- *	op      = "*" / an operation of this side
- *	guest   = "*" / name *("," name)	on a guest: "*" or "host", who is the one that asks
- *	target  = "*" / "-" / name *("," name)	"-": none; "self": the guest itself; "host"
- *	uid     = "*" / number *("," number)	as the other side claims: narrows, never widens
- *	verdict = "allow" / "deny" / "ask"	"ask" on the host only
- *	option  = when=focused|any / rate=N/(s|min|h) / delay=Ns / timeout=Ns / notify=yes|no
+ *   rule    = op guest target uid verdict *option
+ *   op      = "*" / an operation of this side
+ *   guest   = "*" / name *("," name)  on a guest: "*" or "host", who is the one that asks
+ *   target  = "*" / "-" / name *("," name)  "-": none; "self": the guest itself; "host"
+ *   uid     = "*" / number *("," number)  as the other side claims: narrows, never widens
+ *   verdict = "allow" / "deny" / "ask"  "ask" on the host only
+ *   option  = when=focused|any / rate=N/(s|min|h) / delay=Ns / timeout=Ns / notify=yes|no
  *
  * The first rule that matches decides; none: deny; any error in any file: deny everything, for
  * to go on with what is left could widen what a file meant to narrow. "when" is part of the
@@ -26,19 +26,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POLICY_LINE_MAX	   512u
-#define POLICY_RULES_MAX   1024u
-#define POLICY_FILES_MAX   64u
-#define POLICY_DELAY_S	   15u /* of host.shutdown, where no delay= says otherwise */
-#define POLICY_DELAY_MAX_S 86400u
-#define POLICY_TIMEOUT_S   20u /* of ask, where no timeout= says otherwise */
+#define POLICY_LINE_MAX      512u
+#define POLICY_RULES_MAX     1024u
+#define POLICY_FILES_MAX     64u
+#define POLICY_DELAY_S       15u /* of host.shutdown, where no delay= says otherwise */
+#define POLICY_DELAY_MAX_S   86400u
+#define POLICY_TIMEOUT_S     20u /* of ask, where no timeout= says otherwise */
 #define POLICY_TIMEOUT_MAX_S 60u
-#define POLICY_RATE_MAX	   1000u
+#define POLICY_RATE_MAX      1000u
 
 enum policy_side { POLICY_ON_HOST, POLICY_ON_GUEST };
 
 enum policy_op {
-	POLICY_SWITCH,	       /* on the host */
+	POLICY_SWITCH,         /* on the host */
 	POLICY_HOST_SHUTDOWN,  /* on the host */
 	POLICY_GUEST_LIST,     /* on the host: also the status question */
 	POLICY_DDC_READ,       /* on both: what monitors there are, which input they show */
@@ -60,8 +60,8 @@ struct policy_query {
 	enum policy_op op;
 	const char *guest;  /* who asks; on a guest: "host" */
 	const char *target; /* "" where the operation has none */
-	uint32_t uid;	    /* UINT32_MAX: no user; matches "*" only */
-	bool focused;	    /* the guest holds the seat now */
+	uint32_t uid;       /* UINT32_MAX: no user; matches "*" only */
+	bool focused;       /* the guest holds the seat now */
 };
 
 struct policy_verdict {
@@ -69,12 +69,12 @@ struct policy_verdict {
 	enum policy_reason reason;
 	const char *file; /* the policy's; NULL with POLICY_NO_MATCH */
 	unsigned int line;
-	unsigned int rule;	/* its number, for policy_rate_take() */
-	unsigned int delay_s;	/* of host.shutdown */
+	unsigned int rule;      /* its number, for policy_rate_take() */
+	unsigned int delay_s;   /* of host.shutdown */
 	unsigned int timeout_s; /* of ask */
-	unsigned int rate_n;	/* 0: no limit; else so many ... */
-	unsigned int rate_s;	/* ... in so many seconds */
-	bool notify;		/* tell the person in front of the host */
+	unsigned int rate_n;    /* 0: no limit; else so many ... */
+	unsigned int rate_s;    /* ... in so many seconds */
+	bool notify;            /* tell the person in front of the host */
 };
 
 struct policy;
@@ -94,16 +94,16 @@ int policy_add(struct policy *p, const char *file, const char *text, size_t len,
 /* Reads the files *.policy of a folder, in the order of their names as bytes. *ret is a policy
  * in any case but -ENOMEM; with -EINVAL or -ENOENT it is a broken one, and report says why.
  * Files and folder must be root's or this user's, and not writable by others. */
-int policy_load_dir(struct policy **ret, enum policy_side side, const char *dir,
-	struct conf_report *report);
+int policy_load_dir(
+	struct policy **ret, enum policy_side side, const char *dir, struct conf_report *report);
 
 /* Declares it broken: something about file (line 0: as a whole) is wrong. */
 void policy_break(struct policy *p, const char *file, unsigned int line);
 bool policy_is_broken(const struct policy *p);
 size_t policy_n_rules(const struct policy *p);
 
-void policy_decide(const struct policy *p, const struct policy_query *q,
-	struct policy_verdict *ret);
+void policy_decide(
+	const struct policy *p, const struct policy_query *q, struct policy_verdict *ret);
 
 /*
  * The decision as text for a person: each rule that was looked at and passed by because of
@@ -123,8 +123,8 @@ struct policy_rate {
  * Takes one token of the rule that the verdict came from: at most rate_n at once, one more
  * each rate_s / rate_n. False: none left, which is a deny. Once for each request, at PREPARE.
  */
-bool policy_rate_take(const struct policy_verdict *v, struct policy_rate *rates, size_t n,
-	uint64_t now_ms);
+bool policy_rate_take(
+	const struct policy_verdict *v, struct policy_rate *rates, size_t n, uint64_t now_ms);
 
 /* "switch", "host.shutdown", ... */
 const char *policy_op_name(enum policy_op op);

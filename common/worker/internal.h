@@ -29,8 +29,8 @@ struct worker {
 	int pidfd, sock;
 	sd_event_source *on_sock, *on_pidfd;
 	sd_event_source *deadlines; /* the earliest of calls[], or armed for one that is gone */
-	sd_event_source *clock;	    /* DYING: patience; WAITING: restart; else off */
-	uint64_t deadlines_at;	    /* UINT64_MAX: not armed */
+	sd_event_source *clock;     /* DYING: patience; WAITING: restart; else off */
+	uint64_t deadlines_at;      /* UINT64_MAX: not armed */
 	uint64_t started_usec;
 	uint64_t backoff_usec; /* of the next restart */
 	unsigned int restarts;

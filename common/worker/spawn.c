@@ -72,8 +72,8 @@ static int child_drop(uid_t uid, gid_t gid)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-static void __attribute__((noreturn)) child_run(const struct spawn *s, int null, int sock,
-	pid_t parent)
+static void __attribute__((noreturn))
+child_run(const struct spawn *s, int null, int sock, pid_t parent)
 {
 	umask(077);
 	setsid(); /* a Ctrl-C meant for the daemon is not meant for the worker */

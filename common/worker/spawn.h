@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define SPAWN_KEEP_MAX	16 /* descriptors handed over beside the socket */
+#define SPAWN_KEEP_MAX  16  /* descriptors handed over beside the socket */
 #define SPAWN_EXIT_JAIL 126 /* exit status: limits or ids could not be set */
 #define SPAWN_EXIT_EXEC 127 /* exit status: the program could not be run */
 
@@ -16,7 +16,7 @@ struct spawn {
 	char *const *env;
 	const int *keep_fds; /* become 4, 5, ... */
 	size_t n_keep_fds;   /* at most SPAWN_KEEP_MAX */
-	bool drop;	     /* become uid/gid, with no way back */
+	bool drop;           /* become uid/gid, with no way back */
 	uid_t uid;
 	gid_t gid;
 };

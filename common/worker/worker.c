@@ -19,12 +19,12 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define USEC_PER_SEC	 1000000ull
-#define DYING_USEC	 (1 * USEC_PER_SEC)
+#define USEC_PER_SEC     1000000ull
+#define DYING_USEC       (1 * USEC_PER_SEC)
 #define BACKOFF_MAX_USEC (30 * USEC_PER_SEC)
 #define TIMER_SLACK_USEC 2000u
-#define FREE_WAIT_MS	 50
-#define LAST_WORDS	 4096u /* messages; its children might still be writing */
+#define FREE_WAIT_MS     50
+#define LAST_WORDS       4096u /* messages; its children might still be writing */
 
 static void worker_ended(struct worker *w, int status);
 
@@ -329,8 +329,8 @@ static bool spec_is_sane(const struct worker_spec *s)
 	return s->argv && s->argv[0] && s->argv[0][0] == '/' &&
 	       s->min_size >= sizeof(struct worker_head) && s->min_size <= s->max_size &&
 	       s->max_size <= WORKER_MSG_MAX && s->n_keep_fds <= SPAWN_KEEP_MAX &&
-	       (!s->drop || (s->uid != 0 && s->uid != (uid_t)-1 && s->gid != 0 &&
-				    s->gid != (gid_t)-1));
+	       (!s->drop ||
+		       (s->uid != 0 && s->uid != (uid_t)-1 && s->gid != 0 && s->gid != (gid_t)-1));
 }
 
 static int worker_add_timers(struct worker *w)
@@ -341,8 +341,8 @@ static int worker_add_timers(struct worker *w)
 	if (r < 0)
 		return r;
 	w->deadlines_at = UINT64_MAX;
-	r = sd_event_add_time(w->event, &w->clock, CLOCK_MONOTONIC, 0, TIMER_SLACK_USEC, on_clock,
-		w);
+	r = sd_event_add_time(
+		w->event, &w->clock, CLOCK_MONOTONIC, 0, TIMER_SLACK_USEC, on_clock, w);
 	if (r < 0)
 		return r;
 	sd_event_source_set_enabled(w->deadlines, SD_EVENT_OFF);
@@ -408,9 +408,7 @@ void worker_free(struct worker *w)
 void worker_replace(struct worker *w)
 {
 	switch (w->state) {
-	case WAITING:
-		worker_set_clock(w, 0);
-		break;
+	case WAITING: worker_set_clock(w, 0); break;
 	case RUNNING:
 	case DYING:
 		w->replacing = true;
@@ -421,15 +419,15 @@ void worker_replace(struct worker *w)
 
 pid_t worker_pid(const struct worker *w)
 {
-	return w->state == RUNNING ? w->pid : 0;
+	return w && w->state == RUNNING ? w->pid : 0;
 }
 
 bool worker_is_running(const struct worker *w)
 {
-	return w->state == RUNNING;
+	return w && w->state == RUNNING;
 }
 
 unsigned int worker_restarts(const struct worker *w)
 {
-	return w->restarts;
+	return w ? w->restarts : 0;
 }

@@ -59,7 +59,8 @@ static void start(void)
 	must(fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof(any.sun_family)) == 0);
 	must(listen(fd, 4) == 0);
 	daemon_side.address_len = sizeof(daemon_side.address);
-	must(getsockname(fd, (struct sockaddr *)&daemon_side.address, &daemon_side.address_len) == 0);
+	must(getsockname(fd, (struct sockaddr *)&daemon_side.address, &daemon_side.address_len) ==
+		0);
 	must(sd_event_new(&daemon_side.event) >= 0);
 	must(control_server_new(&daemon_side.server, daemon_side.event, NULL, (gid_t)-1, fd,
 		     on_request, on_gone, NULL) == 0);
@@ -79,7 +80,7 @@ static size_t next_packet(const uint8_t **data, size_t *size, unsigned char r[20
 
 	if (*size == 0)
 		return 0;
-	len = (size_t)**data * sizeof(valid) / 16;
+	len = (size_t) * *data * sizeof(valid) / 16;
 	memset(r, 0, 2048);
 	if (**data == 255) {
 		memcpy(r, &valid, sizeof(valid));
@@ -107,8 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		start();
 	daemon_side.asked = daemon_side.finished = daemon_side.gone = 0;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	must(fd >= 0 && connect(fd, (struct sockaddr *)&daemon_side.address,
-				daemon_side.address_len) == 0);
+	must(fd >= 0 &&
+		connect(fd, (struct sockaddr *)&daemon_side.address, daemon_side.address_len) == 0);
 	while ((len = next_packet(&data, &size, packet)) > 0) {
 		if (send(fd, packet, len, MSG_NOSIGNAL) < 0)
 			break;
