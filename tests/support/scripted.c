@@ -16,7 +16,7 @@
 struct scene {
 	_Alignas(max_align_t) unsigned char msg[WORKER_MSG_MAX];
 	size_t size; /* of the request */
-	int fd;	     /* that came with it */
+	int fd;      /* that came with it */
 	int send_fd; /* to go with the next message */
 	bool two;
 };
@@ -39,7 +39,9 @@ static void send_two(struct scene *s, size_t size)
 		struct cmsghdr align;
 	} control = { 0 };
 	struct iovec iov = { s->msg, size };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
 		.msg_controllen = sizeof(control.buf) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
 	int fds[2] = { s->send_fd, s->send_fd };

@@ -74,7 +74,8 @@ static void what_is_taken(void)
 			   "; more\n"
 			   "[guest zorg]\n"
 			   "[guest  debby-2.x]\n"
-			   "cpu = 3"), 0);
+			   "cpu = 3"),
+		0);
 	CHECK_STR(c.report.text, "");
 	CHECK_STR(c.log, "|free|1;host|-|-;host|on|yes;host|free|a = b # c;host|free|;"
 			 "guest zorg|-|-;guest  debby-2.x|-|-;guest  debby-2.x|cpu|3;");
@@ -87,8 +88,10 @@ static void long_names_are_whole(void)
 	struct config c;
 
 	/* inih would cut a section after 49 bytes */
-	CHECK_EQ(parse(&c, "[guest a123456789b123456789c123456789d123456789e123456789f123456789012]\n"
-			   "x = y"), 0);
+	CHECK_EQ(parse(&c,
+			 "[guest a123456789b123456789c123456789d123456789e123456789f123456789012]\n"
+			 "x = y"),
+		0);
 	CHECK_STR(c.log,
 		"guest a123456789b123456789c123456789d123456789e123456789f123456789012|-|-;"
 		"guest a123456789b123456789c123456789d123456789e123456789f123456789012|x|y;");
@@ -116,14 +119,14 @@ static void errors_name_their_line(void)
 		{ "on = maybe\n", "f.conf:1: on is \"maybe\"; it wants yes or no\n" },
 		{ "on = \033[2J\n", "f.conf:1: holds a control character; write plain text\n" },
 		{ "on = \xc3\xa4\n", "f.conf:1: on is \"\\xc3\\xa4\"; it wants yes or no\n" },
-		{ "input = 0x10000\n", "f.conf:1: input is \"0x10000\"; it wants a number from 0 to "
-				       "65535, such as 15 or 0x0f\n" },
+		{ "input = 0x10000\n",
+			"f.conf:1: input is \"0x10000\"; it wants a number from 0 to "
+			"65535, such as 15 or 0x0f\n" },
 		{ "limit = 11\n", "f.conf:1: limit is \"11\"; it wants a number from 2 to 10\n" },
 		{ "limit = 1\n", "f.conf:1: limit is \"1\"; it wants a number from 2 to 10\n" },
 		{ "path = a/b\n", "f.conf:1: path is \"a/b\"; it wants an absolute path without "
 				  "\"..\", shorter than 32 bytes\n" },
-		{ "word = often\n",
-			"f.conf:1: word is \"often\"; it wants one of: auto, never\n" },
+		{ "word = often\n", "f.conf:1: word is \"often\"; it wants one of: auto, never\n" },
 		/* all of them, not only the first */
 		{ "on = 2\n\nlimit = x\n", "f.conf:1: on is \"2\"; it wants yes or no\n"
 					   "f.conf:3: limit is \"x\"; it wants a number from 2 to "
@@ -145,6 +148,16 @@ static void a_line_is_never_continued(void)
 	CHECK_EQ(parse(&c, "[host]\nfree = 1\n   on = yes\n   more\n"), -EINVAL);
 	CHECK(c.on);
 	CHECK_STR(c.report.text, "f.conf:4: is neither a comment nor \"key = value\"\n");
+}
+
+static void a_bad_section_ends_at_the_next(void)
+{
+	struct config c;
+
+	CHECK_EQ(parse(&c, "[hots]\nlimit = 99\n[host]\non = yes\nlimit = 99\n"), -EINVAL);
+	CHECK(c.on);
+	CHECK_EQ(c.report.n_errors, 2);
+	CHECK(strstr(c.report.text, "f.conf:5: limit"));
 }
 
 static void long_lines(void)
@@ -175,7 +188,8 @@ static void values(void)
 	struct config c;
 
 	CHECK_EQ(parse(&c, "input = 0xFf01\ndelay=2min\nlimit=10\npath=/a/b..c\nword=never\n"
-			   "name = Zorg_1\n"), 0);
+			   "name = Zorg_1\n"),
+		0);
 	CHECK_EQ(c.input, 0xff01);
 	CHECK_EQ(c.delay, 120);
 	CHECK_EQ(c.limit, 10);
@@ -290,7 +304,8 @@ static void files_that_are_not_obeyed(void)
 
 TEST_MAIN({ "what_is_taken", what_is_taken }, { "long_names_are_whole", long_names_are_whole },
 	{ "errors_name_their_line", errors_name_their_line },
-	{ "a_line_is_never_continued", a_line_is_never_continued }, { "long_lines", long_lines },
-	{ "a_nul_is_no_end", a_nul_is_no_end }, { "values", values }, { "numbers", numbers },
-	{ "many_errors", many_errors },
+	{ "a_line_is_never_continued", a_line_is_never_continued },
+	{ "a_bad_section_ends_at_the_next", a_bad_section_ends_at_the_next },
+	{ "long_lines", long_lines }, { "a_nul_is_no_end", a_nul_is_no_end }, { "values", values },
+	{ "numbers", numbers }, { "many_errors", many_errors },
 	{ "files_that_are_not_obeyed", files_that_are_not_obeyed });

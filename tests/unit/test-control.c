@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define NOBODY	65534
+#define NOBODY  65534
 #define LIMIT_S 10
 
 struct room {
@@ -71,8 +71,7 @@ static void on_request(struct control_client *c, const struct control_request *r
 		control_finish(c, EXIT_CODE_FAILED, extra, "too much");
 		break;
 	}
-	default:
-		break;
+	default: break;
 	}
 }
 
@@ -380,7 +379,9 @@ static void descriptors_are_not_taken(void)
 		struct cmsghdr align;
 	} control = { 0 };
 	struct iovec iov = { &r, sizeof(r) };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
 		.msg_controllen = sizeof(control.buf) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
 	char buf[256];
@@ -552,8 +553,9 @@ static void the_socket_itself(void)
 	CHECK_EQ(stat(room.path, &st), 0);
 	CHECK_EQ(st.st_mode & 07777, 0660);
 	/* another daemon lives there */
-	CHECK_EQ(control_server_new(&other, room.event, room.path, (gid_t)-1, -1, on_request, on_gone,
-			 &room), -EADDRINUSE);
+	CHECK_EQ(control_server_new(
+			 &other, room.event, room.path, (gid_t)-1, -1, on_request, on_gone, &room),
+		-EADDRINUSE);
 	control_server_free(room.server);
 	room.server = NULL;
 	CHECK(stat(room.path, &st) < 0);
@@ -567,7 +569,8 @@ static void the_socket_itself(void)
 	}
 	close(fd);
 	CHECK_EQ(control_server_new(&room.server, room.event, room.path, (gid_t)-1, -1, on_request,
-			 on_gone, &room), 0);
+			 on_gone, &room),
+		0);
 	fd = enter(&room);
 	CHECK(fd >= 0);
 	close(fd);
@@ -576,8 +579,9 @@ static void the_socket_itself(void)
 	/* a file that is none of ours stays */
 	fd = open(room.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	close(fd);
-	CHECK_EQ(control_server_new(&other, room.event, room.path, (gid_t)-1, -1, on_request, on_gone,
-			 &room), -EADDRINUSE);
+	CHECK_EQ(control_server_new(
+			 &other, room.event, room.path, (gid_t)-1, -1, on_request, on_gone, &room),
+		-EADDRINUSE);
 	CHECK_EQ(stat(room.path, &st), 0);
 }
 

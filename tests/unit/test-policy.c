@@ -85,8 +85,7 @@ static void first_match_wins(void)
 static void no_match_is_deny(void)
 {
 	struct conf_report r;
-	CLEANUP_FN(policy) struct policy *p =
-		policy_of(POLICY_ON_HOST, "switch a b * allow\n", &r);
+	CLEANUP_FN(policy) struct policy *p = policy_of(POLICY_ON_HOST, "switch a b * allow\n", &r);
 	CLEANUP_FN(policy) struct policy *empty = policy_of(POLICY_ON_HOST, "\n# nothing\n", &r);
 	struct policy_verdict v;
 
@@ -102,11 +101,13 @@ static void no_match_is_deny(void)
 static void the_guests_own(void)
 {
 	struct conf_report r;
-	CLEANUP_FN(policy) struct policy *p = policy_of(POLICY_ON_GUEST,
+	CLEANUP_FN(policy)
+	struct policy *p = policy_of(POLICY_ON_GUEST,
 		"ddc.write host 1f2e3d4c5b6a7988 * allow\n"
 		"ddc.read * * * allow rate=1/s\n"
 		"guest.shutdown host - 0 deny\n"
-		"* * * * allow\n", &r);
+		"* * * * allow\n",
+		&r);
 	struct policy_verdict v;
 
 	CHECK_STR(r.text, "");
@@ -123,13 +124,16 @@ static void errors(void)
 		enum policy_side side;
 		const char *line, *says;
 	} cases[] = {
-		{ POLICY_ON_HOST, "switsch * * * allow", "no operation \"switsch\" is decided on a host" },
+		{ POLICY_ON_HOST, "switsch * * * allow",
+			"no operation \"switsch\" is decided on a host" },
 		{ POLICY_ON_HOST, "ddc.write * * * allow", "no operation \"ddc.write\"" },
 		{ POLICY_ON_HOST, "switch,guest.list * * * allow", "no operation" },
-		{ POLICY_ON_GUEST, "switch * * * allow", "decided on a guest; there are ddc.write" },
+		{ POLICY_ON_GUEST, "switch * * * allow",
+			"decided on a guest; there are ddc.write" },
 		{ POLICY_ON_HOST, "switch", "has 1 words" },
 		{ POLICY_ON_HOST, "switch zorg host 1000", "has 4 words; a rule has at least 5" },
-		{ POLICY_ON_HOST, "switch zorg, host * allow", "\"zorg,\" in the place of who asks" },
+		{ POLICY_ON_HOST, "switch zorg, host * allow",
+			"\"zorg,\" in the place of who asks" },
 		{ POLICY_ON_HOST, "switch ,zorg host * allow", "in the place of who asks" },
 		{ POLICY_ON_HOST, "switch a,*,b host * allow", "in the place of who asks" },
 		{ POLICY_ON_HOST, "switch - host * allow", "in the place of who asks" },
@@ -156,15 +160,18 @@ static void errors(void)
 		{ POLICY_ON_HOST, "switch * * * allow rate=5", "it wants 1 to 1000" },
 		{ POLICY_ON_HOST, "switch * * * deny rate=5/s", "rate= has no effect on deny" },
 		{ POLICY_ON_HOST, "switch * * * allow delay=5s", "effect on host.shutdown only" },
-		{ POLICY_ON_HOST, "host.shutdown * - * deny delay=5s", "effect on host.shutdown only" },
-		{ POLICY_ON_HOST, "host.shutdown * - * ask delay=5", "delay=5; it wants 0 to 86400" },
+		{ POLICY_ON_HOST, "host.shutdown * - * deny delay=5s",
+			"effect on host.shutdown only" },
+		{ POLICY_ON_HOST, "host.shutdown * - * ask delay=5",
+			"delay=5; it wants 0 to 86400" },
 		{ POLICY_ON_HOST, "host.shutdown * - * ask delay=1min", "it wants 0 to 86400" },
 		{ POLICY_ON_HOST, "host.shutdown * - * ask delay=86401s", "it wants 0 to 86400" },
 		{ POLICY_ON_HOST, "switch * * * allow timeout=5s", "effect on ask only" },
 		{ POLICY_ON_HOST, "switch * * * ask timeout=0s", "it wants 1 to 60" },
 		{ POLICY_ON_HOST, "switch * * * ask timeout=61s", "it wants 1 to 60" },
 		{ POLICY_ON_HOST, "switch * * * deny notify=maybe", "it wants yes or no" },
-		{ POLICY_ON_HOST, "switch * * * deny colour=red", "no option \"colour=\" is known" },
+		{ POLICY_ON_HOST, "switch * * * deny colour=red",
+			"no option \"colour=\" is known" },
 		{ POLICY_ON_HOST, "switch * * * deny notify", "no option \"notify\" is known" },
 		{ POLICY_ON_HOST, "switch * * * deny # never", "no option \"#\" is known" },
 		{ POLICY_ON_HOST, "switch * * * deny \xc3\xa4", "not plain ASCII" },
@@ -228,7 +235,9 @@ static void limits(void)
 
 static void rates(void)
 {
-	struct policy_verdict v = { .reason = POLICY_BY_RULE, .rule = 1, .rate_n = 3, .rate_s = 60 };
+	struct policy_verdict v = {
+		.reason = POLICY_BY_RULE, .rule = 1, .rate_n = 3, .rate_s = 60
+	};
 	struct policy_rate a[2] = { 0 }, b[2] = { 0 };
 	uint64_t t = 1000000;
 
@@ -259,8 +268,9 @@ static void rates_in_the_long_run(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(ns); i++)
 		for (size_t k = 0; k < ARRAY_SIZE(seconds); k++) {
-			struct policy_verdict v = { .reason = POLICY_BY_RULE, .rate_n = ns[i],
-				.rate_s = seconds[k] };
+			struct policy_verdict v = {
+				.reason = POLICY_BY_RULE, .rate_n = ns[i], .rate_s = seconds[k]
+			};
 			struct policy_rate rate = { 0 };
 			uint64_t step = seconds[k] * 1000ull / ns[i] / 3 + 1, taken = 0, t;
 
