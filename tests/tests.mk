@@ -51,7 +51,7 @@ rig: sim $(RIGINIT)
 
 # the programs of the benchmark
 BENCH := $(BUILD)/tests/bench/manyguests $(BUILD)/tests/bench/pingpong
-$(BUILD)/tests/bench/manyguests: $(BUILD)/tests/bench/manyguests.o $(BUILD)/common-link.a
+$(BUILD)/tests/bench/manyguests: $(BUILD)/tests/bench/manyguests.o $(BUILD)/common-link.a $(BUILD)/common-base.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALLLD) -o $@ $^ $(call libs,libsodium libprotobuf-c)
 # static: it runs in a guest that has nothing else
