@@ -126,6 +126,8 @@ static void on_wrong_secret(struct link *l)
 	unsigned int mode = l->pair.run.mode;
 	struct pair_window *w = &l->pair.window[mode - 1];
 
+	/* never held back: the person at the host waits for this, and P_XX3 comes thrice at most */
+	l->reject_ms[LINK_HINT_PAIRING_FAILED] = 0;
 	link_wire_reject(l, LINK_HINT_PAIRING_FAILED);
 	if (w->attempts)
 		w->attempts--;
