@@ -351,7 +351,7 @@ static int import(const struct config *c)
 
 	if (r < 0)
 		log_error("copying the token %s to %s failed: %s", c->token, c->run_dir,
-			strerror(-r));
+			r == -EBADMSG ? "it is not a token of 32 bytes" : strerror(-r));
 	/* a guest without a token, or with a broken one, still has to run */
 	return EXIT_SUCCESS;
 }

@@ -49,8 +49,10 @@ static int take_orders(struct agent *a, const char **ret_what)
 		}
 		r = agent_obey(a, fd);
 		sodium_memzero(&a->msg, sizeof(a->msg));
+		if (r < 0)
+			return r;
 		*ret_what = "reporting to va-hostd";
-		if (r == 0 && a->ready)
+		if (a->ready)
 			r = agent_report(a);
 		if (r < 0)
 			return r;

@@ -197,7 +197,7 @@ static void pairs_by_code_and_talks(void)
 	CHECK_EQ(core.committed, 1);
 	CHECK_STR(core.prepared.target, "debby");
 	CHECK_EQ(core.prepared.claimed_uid, (long long)getuid());
-	CHECK_EQ(command("switch", "nowhere", NULL), 1);
+	CHECK_EQ(command("switch", "nowhere", NULL), 3);
 	CHECK(said("no such name"));
 	CHECK_EQ(core.committed, 1);
 	CHECK_EQ(command("shutdown", "host", NULL), 0);

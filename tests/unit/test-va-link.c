@@ -316,13 +316,14 @@ static void leaves_with_its_core(void)
 
 static void an_order_out_of_turn_ends_it(void)
 {
+	struct link_ipc report = { .error = VA_E_STATE };
 	int status = 0;
 
 	CHECK(start(NULL));
-	core_order(&core, LINK_OP_REFUSED, NULL, -1);
+	core_order(&core, LINK_OP_REFUSED, &report, -1);
 	CHECK(ends(&status));
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
-	CHECK(strstr(program_log("va-link.log"), "an order of va-hostd failed"));
+	CHECK(strstr(program_log("va-link.log"), "an order of va-hostd failed: Protocol error"));
 	core.pid = 0;
 	stop();
 }
