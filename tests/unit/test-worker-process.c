@@ -195,7 +195,9 @@ static void what_cannot_be_tried(void)
 	CHECK_EQ(worker_new(&s.w, s.event, &spec), -EINVAL);
 	CHECK(!s.w);
 	CHECK(seen_no_child());
+	/* of no worker at all: it does not run */
 	worker_free(NULL);
+	CHECK(worker_pid(NULL) == 0 && !worker_is_running(NULL) && worker_restarts(NULL) == 0);
 }
 
 OVERSEER_MAIN({ "stubborn_ones_die_too", stubborn_ones_die_too },
