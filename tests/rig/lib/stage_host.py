@@ -15,7 +15,7 @@ import subprocess
 import time
 
 from . import base
-from .box import Box
+from .box import FAKEBOX, Box
 
 POLICY = """\
 # operation     guest  target  uid  verdict  options
@@ -113,12 +113,14 @@ class Host(base.Closing):
     """Host(monitor, value): a va-hostd whose GPU hangs on that input of the monitor.
 
     config: more lines for the [host] section; monitors: the [monitor] sections. Guests are added
-    before start(), or with reload().
+    before start(), or with reload(). drop, environment: whom it runs as, if not as we do (options
+    of Popen), and what that user needs to know.
     """
 
     GPU = "0000:01:00.0"
 
-    def __init__(self, monitor, value, monitors, config="", policy=POLICY, debug=False):
+    def __init__(self, monitor, value, monitors, config="", policy=POLICY, debug=False, drop=None,
+                 environment=None):
         self.dir = base.scratch("va-host-")
         self.dir.chmod(0o711)  # the va-links' user must get at its program
         self.config_dir, self.state_dir = self.dir / "etc", self.dir / "state"
@@ -128,7 +130,8 @@ class Host(base.Closing):
         self.log_path = self.dir / "log"
         self.process = None
         self.debug = debug
-        self.env = dict(os.environ, VIRT_AID_LIBEXEC=str(self.libexec),
+        self.drop = drop or {}
+        self.env = dict(os.environ, **(environment or {}), VIRT_AID_LIBEXEC=str(self.libexec),
                         VIRT_AID_SOCKET=str(self.run_dir / "control.sock"))
         self.env.pop("NOTIFY_SOCKET", None)
         self.box = Box()
@@ -143,14 +146,28 @@ class Host(base.Closing):
     # --- files
 
     def _make_libexec(self):
+        """Copies, as the build folder may be out of reach for whom the programs run as."""
         self.libexec.mkdir(mode=0o755)
-        for name in ("va-link", "va-virt"):
-            shutil.copy2(base.program(name), self.libexec / name)
-            (self.libexec / name).chmod(0o755)
+        for name in ("va-hostd", "va-link", "va-virt"):
+            self._copy(base.program(name), name)
+        tools = [self._copy(path, path.name) for path in (
+            FAKEBOX, FAKEBOX.with_name("fakesys.py"), base.program("tests/sim/i2cshim.so"))]
+        real = self._copy(base.program("va-ddc"), "va-ddc.real")
         wrapper = self.libexec / "va-ddc"
-        command = shlex.join(self.box.command([base.program("va-ddc")]))
-        wrapper.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        command = [tools[0], f"--tree={self.box.root}", f"--shim={tools[2]}", "--", real]
+        wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, command))} "$@"\n')
         wrapper.chmod(0o755)
+
+    def _copy(self, path, name):
+        shutil.copyfile(path, self.libexec / name)
+        (self.libexec / name).chmod(0o755)
+        return self.libexec / name
+
+    def _give_away(self):
+        """All that was made here, to whom it runs as."""
+        for top in (self.dir, self.box.root):
+            for path in (top, *top.rglob("*")):
+                os.chown(path, self.drop["user"], self.drop["group"], follow_symlinks=False)
 
     def _write_stand_in(self):
         self.stand_in = self.dir / "poweroff"
@@ -179,10 +196,13 @@ class Host(base.Closing):
     # --- life
 
     def start(self, limit=15):
-        argv = [base.program("va-hostd"), "--config", self.config_dir, "--state", self.state_dir,
+        if self.drop:
+            self._give_away()
+        argv = [self.libexec / "va-hostd", "--config", self.config_dir, "--state", self.state_dir,
                 "--run", self.run_dir, *(["--debug"] if self.debug else [])]
         with open(self.log_path, "a") as log:
-            self.process = base.spawn(argv, stdout=log, stderr=log, env=self.env)
+            self.process = base.spawn(argv, stdout=log, stderr=log, env=self.env,
+                                      **self.drop)
         base.wait_for(lambda: self._alive() and self.ask("status").rc == 0, limit,
                       "va-hostd's control socket")
         return self
