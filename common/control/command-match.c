@@ -31,8 +31,8 @@ static bool next_word(const char **line, char word[WORD_MAX], bool *ret_optional
 	return true;
 }
 
-static bool line_fits(const char *line, char *const *words, size_t n,
-	const char *args[COMMAND_ARGS])
+static bool line_fits(
+	const char *line, char *const *words, size_t n, const char *args[COMMAND_ARGS])
 {
 	char word[WORD_MAX];
 	size_t at = 0, n_args = 0;
@@ -71,7 +71,7 @@ const struct command *command_match(const struct command_program *p, char *const
 	return NULL;
 }
 
-/* --- arguments ----------------------------------------------------------------------------------- */
+/* --- arguments ------------------------------------------------------------------------------ */
 
 static char problem[160];
 
@@ -132,13 +132,19 @@ static const struct {
 	const char *word;
 	const char *(*take)(const char *word, const char *typed, struct control_request *ret);
 } takers[] = {
-	{ "GUEST", take_name },	    { "TARGET", take_name }, { "MONITOR", take_text },
-	{ "CODE", take_text },	    { "VALUE", take_value }, { "N", take_number },
-	{ "OPERATION", take_text }, { "TO", take_text },     { "UID", take_text },
+	{ "GUEST", take_name },
+	{ "TARGET", take_name },
+	{ "MONITOR", take_text },
+	{ "CODE", take_text },
+	{ "VALUE", take_value },
+	{ "N", take_number },
+	{ "OPERATION", take_text },
+	{ "TO", take_text },
+	{ "UID", take_text },
 };
 
-const char *command_fill(const struct command *c, const char *const args[COMMAND_ARGS],
-	struct control_request *ret)
+const char *command_fill(
+	const struct command *c, const char *const args[COMMAND_ARGS], struct control_request *ret)
 {
 	const char *line = c->line;
 	char word[WORD_MAX];

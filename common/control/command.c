@@ -42,7 +42,7 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* --- help ---------------------------------------------------------------------------------------- */
+/* --- help ----------------------------------------------------------------------------------- */
 
 static void print_options(FILE *out, const struct command *c)
 {
@@ -102,7 +102,8 @@ static void print_near(FILE *out, const struct command_program *p, const struct 
 	}
 }
 
-/* --- options --------------------------------------------------------------------------------------- */
+/* --- options
+ * --------------------------------------------------------------------------------------- */
 
 static bool parse_number(const char *typed, uint32_t min, uint32_t max, uint32_t *ret)
 {
@@ -123,24 +124,12 @@ static bool take_option(const struct command_program *p, struct options *o, int 
 	bool good = true;
 
 	switch (opt) {
-	case OPT_SOCKET:
-		o->socket = optarg;
-		break;
-	case OPT_JSON:
-		o->json = true;
-		break;
-	case 'h':
-		o->help = true;
-		break;
-	case OPT_TIMEOUT:
-		good = parse_number(optarg, 1, LIMIT_MAX_S, &o->limit_s);
-		break;
-	case OPT_DRY_RUN:
-		o->given |= COMMAND_DRY_RUN;
-		break;
-	case OPT_FORCE:
-		o->given |= COMMAND_FORCE;
-		break;
+	case OPT_SOCKET: o->socket = optarg; break;
+	case OPT_JSON: o->json = true; break;
+	case 'h': o->help = true; break;
+	case OPT_TIMEOUT: good = parse_number(optarg, 1, LIMIT_MAX_S, &o->limit_s); break;
+	case OPT_DRY_RUN: o->given |= COMMAND_DRY_RUN; break;
+	case OPT_FORCE: o->given |= COMMAND_FORCE; break;
 	case 'c':
 		o->given |= COMMAND_COUNT;
 		good = parse_number(optarg, 1, 10000, &o->count);
@@ -149,8 +138,7 @@ static bool take_option(const struct command_program *p, struct options *o, int 
 		o->given |= COMMAND_DELAY;
 		good = parse_number(optarg, 0, LIMIT_MAX_S, &o->delay);
 		break;
-	default: /* getopt has said what is wrong */
-		return false;
+	default: /* getopt has said what is wrong */ return false;
 	}
 	if (!good)
 		fprintf(stderr, "%s: \"%s\" is not a number this option takes; see %s --help\n",
@@ -158,8 +146,8 @@ static bool take_option(const struct command_program *p, struct options *o, int 
 	return good;
 }
 
-static void apply_options(const struct options *o, const struct command *c,
-	struct control_request *r)
+static void apply_options(
+	const struct options *o, const struct command *c, struct control_request *r)
 {
 	if (o->given & COMMAND_DRY_RUN)
 		r->flags |= CONTROL_FLAG_DRY_RUN;
@@ -171,7 +159,8 @@ static void apply_options(const struct options *o, const struct command *c,
 		r->value = o->given & COMMAND_DELAY ? o->delay : COMMAND_DELAY_DEFAULT;
 }
 
-/* --- asking ---------------------------------------------------------------------------------------- */
+/* --- asking
+ * ---------------------------------------------------------------------------------------- */
 
 static const char *interrupted; /* what to say at Ctrl-C; NULL: nothing happened that lasts */
 
@@ -192,8 +181,8 @@ static void catch_interrupt(const struct command_program *p, const struct comman
 
 	if (!c->acts)
 		return;
-	snprintf(words, sizeof(words),
-		"\n%s: no longer waiting; it may still happen, see '%s'\n", p->name, p->look);
+	snprintf(words, sizeof(words), "\n%s: no longer waiting; it may still happen, see '%s'\n",
+		p->name, p->look);
 	interrupted = words;
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
@@ -212,11 +201,13 @@ static void explain(const struct command_program *p, const struct command *c,
 
 	escape_str(o->socket, path, sizeof(path));
 	if (code == EXIT_CODE_NOT_CONNECTED && (error == EACCES || error == EPERM))
-		snprintf(out, size,
-			"you may not use %s: join the group virt-aid, or try with sudo", path);
+		snprintf(out, size, "you may not use %s: join the group virt-aid, or try with sudo",
+			path);
 	else if (code == EXIT_CODE_NOT_CONNECTED && (error == ENOENT || error == ECONNREFUSED))
-		snprintf(out, size, "%s is not running (nobody listens on %s): try "
-				    "'systemctl start %s'", p->daemon, path, p->daemon);
+		snprintf(out, size,
+			"%s is not running (nobody listens on %s): try "
+			"'systemctl start %s'",
+			p->daemon, path, p->daemon);
 	else if (code == EXIT_CODE_NOT_CONNECTED)
 		snprintf(out, size, "%s cannot be reached at %s: %s", p->daemon, path,
 			strerror(error));
@@ -282,10 +273,11 @@ static enum exit_code ask(const struct command_program *p, const struct command 
 	return code;
 }
 
-/* --- main -------------------------------------------------------------------------------------------- */
+/* --- main
+ * -------------------------------------------------------------------------------------------- */
 
-static enum exit_code run(const struct command_program *p, const struct options *o,
-	char *const *words, size_t n)
+static enum exit_code run(
+	const struct command_program *p, const struct options *o, char *const *words, size_t n)
 {
 	const char *args[COMMAND_ARGS], *wrong;
 	const struct command *near, *c = command_match(p, words, n, args, &near);

@@ -16,9 +16,9 @@
 
 /* options a command takes beside those that all take */
 #define COMMAND_DRY_RUN 0x1u
-#define COMMAND_FORCE	0x2u
-#define COMMAND_COUNT	0x4u /* -c N into value, 4 if not given */
-#define COMMAND_DELAY	0x8u /* --delay S into value */
+#define COMMAND_FORCE   0x2u
+#define COMMAND_COUNT   0x4u /* -c N into value, 4 if not given */
+#define COMMAND_DELAY   0x8u /* --delay S into value */
 
 #define COMMAND_DELAY_DEFAULT UINT32_MAX /* value without --delay: what the daemon is set to */
 
@@ -28,8 +28,8 @@ struct command {
 	enum control_op op;
 	unsigned int options;
 	unsigned int limit_s; /* how long the answer may take; --timeout overrides */
-	bool acts;	      /* has effects: an interrupted wait says so */
-	uint32_t flags;	      /* of the request, always set */
+	bool acts;            /* has effects: an interrupted wait says so */
+	uint32_t flags;       /* of the request, always set */
 	/* done here, without the daemon: args as typed; returns the exit code */
 	enum exit_code (*local)(const char *const args[COMMAND_ARGS]);
 };
@@ -38,8 +38,8 @@ struct command_program {
 	const char *name;    /* "va-host" */
 	const char *summary; /* one line */
 	const char *daemon;  /* "va-hostd" */
-	const char *socket;  /* its usual path; the environment's VIRT_AID_SOCKET and --socket win */
-	const char *look;    /* what shows how things stand: "va-host status" */
+	const char *socket; /* its usual path; the environment's VIRT_AID_SOCKET and --socket win */
+	const char *look;   /* what shows how things stand: "va-host status" */
 	const struct command *commands;
 	size_t n_commands;
 };
@@ -47,7 +47,7 @@ struct command_program {
 /* The whole of main(): parses, asks, shows. Returns the exit status (base/exitcode.h). */
 int command_main(const struct command_program *p, int argc, char **argv);
 
-/* --- the parts, for tests ------------------------------------------------------------------------ */
+/* --- the parts, for tests ------------------------------------------------------------------- */
 
 /*
  * The command whose line fits words[n]; args receives what stands for the capital words, in
@@ -60,7 +60,7 @@ const struct command *command_match(const struct command_program *p, char *const
  * Fills the request from the arguments. NULL, or what is wrong with them, for people (in a
  * static buffer).
  */
-const char *command_fill(const struct command *c, const char *const args[COMMAND_ARGS],
-	struct control_request *ret);
+const char *command_fill(
+	const struct command *c, const char *const args[COMMAND_ARGS], struct control_request *ret);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* --- values ---------------------------------------------------------------------------------- */
+/* --- values --------------------------------------------------------------------------------- */
 
 static json_object *member(json_object *o, const char *key)
 {
@@ -45,15 +45,11 @@ static void join_array(json_object *array, char *out, size_t size)
 void render_value(json_object *value, char *out, size_t size)
 {
 	switch (json_object_get_type(value)) {
-	case json_type_null:
-		snprintf(out, size, "-");
-		break;
+	case json_type_null: snprintf(out, size, "-"); break;
 	case json_type_boolean:
 		snprintf(out, size, "%s", json_object_get_boolean(value) ? "yes" : "no");
 		break;
-	case json_type_array:
-		join_array(value, out, size);
-		break;
+	case json_type_array: join_array(value, out, size); break;
 	case json_type_object:
 		if (member(value, "name"))
 			render_value(member(value, "name"), out, size);
@@ -137,8 +133,8 @@ static void as_shutdown(json_object *value, char *out, size_t size)
 
 static void as_inputs(json_object *value, char *out, size_t size)
 {
-	size_t n = json_object_is_type(value, json_type_array) ? json_object_array_length(value) :
-								 0,
+	size_t n = json_object_is_type(value, json_type_array) ? json_object_array_length(value)
+							       : 0,
 	       at = 0;
 
 	snprintf(out, size, "-");
@@ -156,7 +152,7 @@ static void as_inputs(json_object *value, char *out, size_t size)
 	}
 }
 
-/* --- lines ------------------------------------------------------------------------------------- */
+/* --- lines ---------------------------------------------------------------------------------- */
 
 static void ping_line(FILE *out, json_object *o)
 {
@@ -179,8 +175,10 @@ static void code_line(FILE *out, json_object *o)
 		fputs("Or start the guest anew: it finds a one-time token and pairs by itself.\n",
 			out);
 	else if (path[0])
-		fprintf(out, "(A guest whose definition has the fw_cfg item opt/org.virtaid/pair\n"
-			     "from %s pairs by itself when it starts.)\n", path);
+		fprintf(out,
+			"(A guest whose definition has the fw_cfg item opt/org.virtaid/pair\n"
+			"from %s pairs by itself when it starts.)\n",
+			path);
 }
 
 static void attempt_line(FILE *out, json_object *o)
@@ -212,12 +210,11 @@ static void step_line(FILE *out, json_object *o)
 	}
 	fprintf(out, ": %s", state);
 	if (member(o, "ms"))
-		fprintf(out, " after %lld ms",
-			(long long)json_object_get_int64(member(o, "ms")));
+		fprintf(out, " after %lld ms", (long long)json_object_get_int64(member(o, "ms")));
 	fprintf(out, "%s%s\n", detail[0] ? ": " : "", detail);
 }
 
-/* --- the kinds ----------------------------------------------------------------------------------- */
+/* --- the kinds ------------------------------------------------------------------------------ */
 
 static const struct render_column host_columns[] = {
 	{ "version", "version", NULL },

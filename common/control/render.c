@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 
 #define MAX_COLUMNS 8
-#define GAP	    2
+#define GAP         2
 
 struct renderer {
 	FILE *out, *notes;
@@ -89,7 +89,7 @@ static void cell_text(const struct render_column *c, json_object *o, char out[RE
 		render_value(v, out, RENDER_CELL);
 }
 
-/* --- tables ------------------------------------------------------------------------------------ */
+/* --- tables --------------------------------------------------------------------------------- */
 
 static bool column_is_used(const struct renderer *r, const struct render_column *c)
 {
@@ -122,8 +122,8 @@ static size_t measure(const struct renderer *r, size_t width[MAX_COLUMNS])
 }
 
 /* Without blanks at its end, so that it may fill the terminal to the last column. */
-static void print_row(FILE *out, const struct renderer *r, json_object *o,
-	const size_t width[MAX_COLUMNS])
+static void print_row(
+	FILE *out, const struct renderer *r, json_object *o, const size_t width[MAX_COLUMNS])
 {
 	size_t owed = 0;
 
@@ -156,7 +156,8 @@ static void print_block(struct renderer *r, json_object *o)
 	size_t widest = 0;
 
 	for (size_t c = 0; c < r->kind->n_columns; c++)
-		if (strlen(r->kind->columns[c].title) > widest && column_is_used(r, &r->kind->columns[c]))
+		if (strlen(r->kind->columns[c].title) > widest &&
+			column_is_used(r, &r->kind->columns[c]))
 			widest = strlen(r->kind->columns[c].title);
 	for (size_t c = 0; c < r->kind->n_columns; c++) {
 		const struct render_column *col = &r->kind->columns[c];
@@ -221,12 +222,13 @@ static void hold(struct renderer *r, const struct render_kind *kind, json_object
 	r->kind = kind;
 }
 
-/* --- single lines -------------------------------------------------------------------------------- */
+/* --- single lines --------------------------------------------------------------------------- */
 
 static void print_json(struct renderer *r, json_object *o)
 {
-	fprintf(r->out, "%s\n", json_object_to_json_string_ext(o,
-		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	fprintf(r->out, "%s\n",
+		json_object_to_json_string_ext(
+			o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 static void print_progress(struct renderer *r, json_object *o)
@@ -242,7 +244,8 @@ static void print_unknown(struct renderer *r, const char *type, json_object *o)
 	char cell[RENDER_CELL];
 
 	fprintf(r->out, "%s:", escape(type));
-	json_object_object_foreach(o, key, value) {
+	json_object_object_foreach(o, key, value)
+	{
 		if (!strcmp(key, "type"))
 			continue;
 		render_value(value, cell, sizeof(cell));

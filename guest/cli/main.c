@@ -3,6 +3,7 @@
 #include "common/base/cleanup.h"
 #include "common/control/command.h"
 
+/* clang-format off */
 static const struct command commands[] = {
 	{ "switch TARGET", "Give monitor, keyboard and mouse to another machine, or to \"host\".",
 		.op = CONTROL_SWITCH, .limit_s = 125, .acts = true },
@@ -26,6 +27,7 @@ static const struct command commands[] = {
 	{ "reload", "Have va-guestd read its policy again.",
 		.op = CONTROL_RELOAD, .limit_s = 10 },
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {

@@ -13,7 +13,7 @@
 
 #include <sodium.h>
 
-#define WRITE_MAX	   32768u /* the driver takes no more in one write() */
+#define WRITE_MAX           32768u /* the driver takes no more in one write() */
 #define TIMER_ACCURACY_USEC 20000u
 
 struct channel {
@@ -154,8 +154,8 @@ int channel_new(struct channel **ret, sd_event *event, const char *port_path,
 	r = make_link(c, record);
 	if (r < 0)
 		return r;
-	r = sd_event_add_time(event, &c->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer,
-		c);
+	r = sd_event_add_time(
+		event, &c->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer, c);
 	if (r < 0)
 		return r;
 	sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);

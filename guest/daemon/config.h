@@ -10,13 +10,13 @@
 #define CONFIG_PATH  192
 
 struct config {
-	char port[CONFIG_PATH];	     /* [channel] port */
-	char token[CONFIG_PATH];     /* [channel] token */
-	bool ddc;		     /* [ddc] enabled */
-	char poweroff[CONFIG_PATH];  /* [power] command; "": logind only */
+	char port[CONFIG_PATH];       /* [channel] port */
+	char token[CONFIG_PATH];      /* [channel] token */
+	bool ddc;                     /* [ddc] enabled */
+	char poweroff[CONFIG_PATH];   /* [power] command; "": logind only */
 	char policy_dir[CONFIG_PATH]; /* [paths] policy */
-	char state_dir[CONFIG_PATH]; /* [paths] state */
-	char run_dir[CONFIG_PATH];   /* [paths] run */
+	char state_dir[CONFIG_PATH];  /* [paths] state */
+	char run_dir[CONFIG_PATH];    /* [paths] run */
 };
 
 void config_init(struct config *c);

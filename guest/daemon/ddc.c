@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define IDLE_USEC	   (60ull * 1000000)
+#define IDLE_USEC          (60ull * 1000000)
 #define IDLE_ACCURACY_USEC (10ull * 1000000)
 
 struct ddc {
@@ -19,7 +19,7 @@ struct ddc {
 	struct worker *worker;
 	sd_event_source *idle;
 	unsigned int asked; /* requests under way */
-	bool warm;	    /* it has answered: its first detection is over */
+	bool warm;          /* it has answered: its first detection is over */
 };
 
 struct question {
@@ -36,9 +36,9 @@ static bool ends(const char *s, size_t size)
 static bool display_is_sane(const struct ddc_display *d)
 {
 	return ends(d->key, sizeof(d->key)) && ends(d->connector, sizeof(d->connector)) &&
-		ends(d->pci, sizeof(d->pci)) && ends(d->id.maker, sizeof(d->id.maker)) &&
-		ends(d->id.name, sizeof(d->id.name)) &&
-		ends(d->id.serial_str, sizeof(d->id.serial_str));
+	       ends(d->pci, sizeof(d->pci)) && ends(d->id.maker, sizeof(d->id.maker)) &&
+	       ends(d->id.name, sizeof(d->id.name)) &&
+	       ends(d->id.serial_str, sizeof(d->id.serial_str));
 }
 
 static bool reply_is_sane(const struct ddc_reply *untrusted_r)
@@ -167,8 +167,8 @@ void ddc_free(struct ddc *d)
 	free(d);
 }
 
-enum msg_outcome ddc_outcome(enum worker_fate fate, const struct ddc_reply *reply,
-	const char **ret_detail)
+enum msg_outcome ddc_outcome(
+	enum worker_fate fate, const struct ddc_reply *reply, const char **ret_detail)
 {
 	static const struct {
 		enum msg_outcome outcome;
@@ -186,9 +186,9 @@ enum msg_outcome ddc_outcome(enum worker_fate fate, const struct ddc_reply *repl
 	};
 
 	if (fate != WORKER_REPLIED) {
-		*ret_detail = fate == WORKER_LATE ?
-			"va-ddc did not answer in time; a write may have happened" :
-			"va-ddc ended; a write may have happened";
+		*ret_detail = fate == WORKER_LATE
+				      ? "va-ddc did not answer in time; a write may have happened"
+				      : "va-ddc ended; a write may have happened";
 		return MSG_OUT_FAILED;
 	}
 	*ret_detail = by_status[reply->status].detail;

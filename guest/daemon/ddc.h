@@ -25,8 +25,8 @@ int ddc_ask(struct ddc *d, struct ddc_request *q, ddc_reply_fn *reply, void *use
 bool ddc_is_resident(const struct ddc *d);
 
 /* What a fate and a status mean to whoever asked; *ret_detail: a few words, static or reply's. */
-enum msg_outcome ddc_outcome(enum worker_fate fate, const struct ddc_reply *reply,
-	const char **ret_detail);
+enum msg_outcome ddc_outcome(
+	enum worker_fate fate, const struct ddc_reply *reply, const char **ret_detail);
 /* "DEL U2720Q" into out[size]. */
 void ddc_display_label(const struct ddc_display *d, char *out, size_t size);
 

@@ -29,7 +29,7 @@ struct job {
 	uint64_t session;
 	uint64_t started_ms;
 	uint32_t id;
-	uint32_t question;	   /* enum msg_question, or 0 */
+	uint32_t question;         /* enum msg_question, or 0 */
 	struct msg_prepare action; /* where question is 0 */
 };
 
@@ -49,8 +49,8 @@ static void answer_outcome(struct executor *e, uint64_t session, uint32_t id,
 	answer(e, session, &m);
 }
 
-static void log_action(const struct msg_prepare *p, const char *outcome, const char *detail,
-	uint64_t took_ms)
+static void log_action(
+	const struct msg_prepare *p, const char *outcome, const char *detail, uint64_t took_ms)
 {
 	char what[128];
 
@@ -63,7 +63,7 @@ static void log_action(const struct msg_prepare *p, const char *outcome, const c
 		detail, (unsigned long long)took_ms);
 }
 
-/* --- jobs ------------------------------------------------------------------------------------ */
+/* --- jobs ----------------------------------------------------------------------------------- */
 
 static void finish_action(struct job *j, enum msg_outcome outcome, const char *detail)
 {
@@ -154,7 +154,7 @@ static void ask_ddc(struct job *j, struct ddc_request *q, const char *monitor, d
 	free(j);
 }
 
-/* --- tickets ----------------------------------------------------------------------------------- */
+/* --- tickets -------------------------------------------------------------------------------- */
 
 static void release(struct executor *e)
 {
@@ -181,8 +181,8 @@ void executor_forget(struct executor *e)
 }
 
 /* MSG_OUT_OK: may be done. */
-static enum msg_outcome judge_action(struct executor *e, const struct msg_prepare *p, bool spend,
-	const char **ret_why)
+static enum msg_outcome judge_action(
+	struct executor *e, const struct msg_prepare *p, bool spend, const char **ret_why)
 {
 	bool ddc = p->operation == MSG_OP_DDC_WRITE;
 
@@ -253,7 +253,7 @@ static void take_commit(struct executor *e, uint64_t session, const struct messa
 		answer_outcome(e, session, req->id, outcome, why);
 }
 
-/* --- questions ----------------------------------------------------------------------------------- */
+/* --- questions ------------------------------------------------------------------------------ */
 
 static void take_query(struct executor *e, uint64_t session, const struct message *req)
 {
@@ -262,22 +262,14 @@ static void take_query(struct executor *e, uint64_t session, const struct messag
 	struct job *j;
 
 	switch (req->query.question) {
-	case MSG_Q_PING:
-		answer_outcome(e, session, req->id, MSG_OUT_OK, "");
-		return;
-	case MSG_Q_DDC_DETECT:
-		q.head.op = DDC_DETECT;
-		break;
-	case MSG_Q_DDC_READ:
-		q.head.op = DDC_GET;
-		break;
-	default:
-		answer_outcome(e, session, req->id, MSG_OUT_UNSUPPORTED, "");
-		return;
+	case MSG_Q_PING: answer_outcome(e, session, req->id, MSG_OUT_OK, ""); return;
+	case MSG_Q_DDC_DETECT: q.head.op = DDC_DETECT; break;
+	case MSG_Q_DDC_READ: q.head.op = DDC_GET; break;
+	default: answer_outcome(e, session, req->id, MSG_OUT_UNSUPPORTED, ""); return;
 	}
 	if (!e->deps.ddc)
-		answer_outcome(e, session, req->id, MSG_OUT_UNSUPPORTED,
-			"DDC is off in guest.conf");
+		answer_outcome(
+			e, session, req->id, MSG_OUT_UNSUPPORTED, "DDC is off in guest.conf");
 	else if (!judge_allows(e->deps.judge, msg_question_name(req->query.question),
 			 req->query.target, true, clock_now_ms(), &why))
 		answer_outcome(e, session, req->id, MSG_OUT_DENIED, why);
@@ -293,17 +285,10 @@ void executor_take_request(struct executor *e, const struct link_event *ev)
 	struct message req = *ev->message;
 
 	switch (req.kind) {
-	case MSG_PREPARE:
-		take_prepare(e, ev->session, &req);
-		break;
-	case MSG_COMMIT:
-		take_commit(e, ev->session, &req);
-		break;
-	case MSG_QUERY:
-		take_query(e, ev->session, &req);
-		break;
-	default:
-		break; /* the link lets no other through */
+	case MSG_PREPARE: take_prepare(e, ev->session, &req); break;
+	case MSG_COMMIT: take_commit(e, ev->session, &req); break;
+	case MSG_QUERY: take_query(e, ev->session, &req); break;
+	default: break; /* the link lets no other through */
 	}
 }
 

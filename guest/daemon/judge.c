@@ -38,7 +38,8 @@ int judge_load(struct judge *j)
 		r = allow_all(j, &report);
 	if (r < 0)
 		log_error("reading the policy in %s failed; what the host asks for is DENIED "
-			  "until it is corrected:\n%s", j->dir, report.text);
+			  "until it is corrected:\n%s",
+			j->dir, report.text);
 	free(j->rates);
 	j->rates = calloc(j->policy ? policy_n_rules(j->policy) + 1 : 1, sizeof(*j->rates));
 	return r < 0 ? r : j->rates ? 0 : -ENOMEM;

@@ -52,8 +52,8 @@ static void on_detected(enum worker_fate fate, const struct ddc_reply *reply, vo
 		json_object_object_add(o, "model", json_object_new_string(label));
 		json_object_object_add(o, "connector", json_object_new_string(d->connector));
 		json_object_object_add(o, "pci", json_object_new_string(d->pci));
-		json_object_object_add(o, "input",
-			d->input < 0 ? NULL : json_object_new_int(d->input));
+		json_object_object_add(
+			o, "input", d->input < 0 ? NULL : json_object_new_int(d->input));
 		json_object_object_add(o, "answers", json_object_new_boolean(d->answers != 0));
 		json_object_object_add(o, "twin", json_object_new_boolean(d->twin != 0));
 		control_send(a->client, "display", o);
@@ -83,7 +83,7 @@ static void on_done(enum worker_fate fate, const struct ddc_reply *reply, void *
 static bool is_called(const struct ddc_display *d, const char *name)
 {
 	return !strcmp(d->key, name) || !strcmp(d->connector, name) ||
-		(d->id.name[0] && !strcasecmp(d->id.name, name));
+	       (d->id.name[0] && !strcasecmp(d->id.name, name));
 }
 
 static void on_listed(enum worker_fate fate, const struct ddc_reply *reply, void *userdata)
@@ -102,8 +102,8 @@ static void on_listed(enum worker_fate fate, const struct ddc_reply *reply, void
 		}
 	if (fit != 1) {
 		ask_finish(a, EXIT_CODE_FAILED, NULL,
-			fit ? "several monitors are called that: name the connector" :
-			      "no monitor is called that: see 'va-guest ddc detect'");
+			fit ? "several monitors are called that: name the connector"
+			    : "no monitor is called that: see 'va-guest ddc detect'");
 		return;
 	}
 	q.head.op = a->request.op == CONTROL_DDC_SET ? DDC_SET : DDC_GET;

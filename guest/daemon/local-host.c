@@ -14,8 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#define QUERY_LIMIT_MS	  5000u
-#define SWITCH_LIMIT_MS	  120000u /* a question to a person and a machine's start included */
+#define QUERY_LIMIT_MS    5000u
+#define SWITCH_LIMIT_MS   120000u /* a question to a person and a machine's start included */
 #define SHUTDOWN_LIMIT_MS 40000u
 
 static uint64_t now_usec(void)
@@ -86,7 +86,7 @@ static void call(struct ask *a, enum msg_operation op, const char *target, uint3
 			clock_now_ms()));
 }
 
-/* --- status -------------------------------------------------------------------------------- */
+/* --- status --------------------------------------------------------------------------------- */
 
 static void tell_self(struct ask *a)
 {
@@ -143,7 +143,7 @@ static void tell_machines(struct ask *a, const struct msg_result *r)
 	}
 }
 
-/* --- ping ---------------------------------------------------------------------------------- */
+/* --- ping ----------------------------------------------------------------------------------- */
 
 static void ask_ping(struct ask *a)
 {
@@ -200,29 +200,21 @@ static void ping_answered(struct ask *a)
 		query(a, MSG_Q_PING);
 }
 
-/* --- all of them ----------------------------------------------------------------------------- */
+/* --- all of them ---------------------------------------------------------------------------- */
 
 void ask_host(struct ask *a)
 {
 	switch ((enum control_op)a->request.op) {
-	case CONTROL_STATUS:
-		ask_status(a);
-		break;
-	case CONTROL_LIST:
-		query(a, MSG_Q_TARGETS);
-		break;
+	case CONTROL_STATUS: ask_status(a); break;
+	case CONTROL_LIST: query(a, MSG_Q_TARGETS); break;
 	case CONTROL_SWITCH:
 		if (a->request.name[0] == '\0')
 			ask_finish(a, EXIT_CODE_USAGE, NULL, "to which machine?");
 		else
 			call(a, MSG_OP_SWITCH, a->request.name, SWITCH_LIMIT_MS);
 		break;
-	case CONTROL_SHUTDOWN:
-		call(a, MSG_OP_HOST_SHUTDOWN, "", SHUTDOWN_LIMIT_MS);
-		break;
-	default:
-		ask_ping(a);
-		break;
+	case CONTROL_SHUTDOWN: call(a, MSG_OP_HOST_SHUTDOWN, "", SHUTDOWN_LIMIT_MS); break;
+	default: ask_ping(a); break;
 	}
 }
 

@@ -6,7 +6,7 @@
 
 #include "guest/daemon/local.h"
 
-#define LOCAL_PING_MAX	10000u
+#define LOCAL_PING_MAX  10000u
 #define LOCAL_PING_SHOW 100u /* above, only the sum is told */
 
 struct ask {
@@ -14,9 +14,9 @@ struct ask {
 	struct local *local;
 	struct control_client *client; /* NULL: it left; the answer has nowhere to go */
 	struct control_request request;
-	uint64_t tag;		 /* of the call or query under way; 0: none */
+	uint64_t tag; /* of the call or query under way; 0: none */
 	uint32_t page;
-	uint32_t *round_usec;	 /* ping: one a round */
+	uint32_t *round_usec; /* ping: one a round */
 	uint32_t rounds;
 	uint64_t sent_usec;
 };

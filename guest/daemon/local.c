@@ -55,8 +55,8 @@ static void ask_pair(struct ask *a)
 {
 	const char *text = "";
 	struct channel *channel = a->local->deps.channel; /* a may be gone by then */
-	enum exit_code code = pairing_start(a->local->deps.pairing, a->request.arg, on_paired, a,
-		&text);
+	enum exit_code code =
+		pairing_start(a->local->deps.pairing, a->request.arg, on_paired, a, &text);
 
 	if (code != EXIT_CODE_OK)
 		ask_finish(a, code, NULL, text);
@@ -87,20 +87,12 @@ static void dispatch(struct ask *a)
 	case CONTROL_LIST:
 	case CONTROL_SWITCH:
 	case CONTROL_SHUTDOWN:
-	case CONTROL_PING:
-		ask_host(a);
-		break;
+	case CONTROL_PING: ask_host(a); break;
 	case CONTROL_DDC_DETECT:
 	case CONTROL_DDC_GET:
-	case CONTROL_DDC_SET:
-		ask_ddc(a);
-		break;
-	case CONTROL_PAIR:
-		ask_pair(a);
-		break;
-	case CONTROL_RELOAD:
-		ask_reload(a);
-		break;
+	case CONTROL_DDC_SET: ask_ddc(a); break;
+	case CONTROL_PAIR: ask_pair(a); break;
+	case CONTROL_RELOAD: ask_reload(a); break;
 	default:
 		ask_finish(a, EXIT_CODE_USAGE, NULL, "va-guestd does not do that: ask on the host");
 		break;
@@ -184,8 +176,8 @@ int local_new(struct local **ret, const char *path, const struct local_deps *dep
 	if (!l)
 		return -ENOMEM;
 	l->deps = *deps;
-	r = control_server_new(&l->server, deps->event, path, (gid_t)-1, -1, on_request, on_gone,
-		l);
+	r = control_server_new(
+		&l->server, deps->event, path, (gid_t)-1, -1, on_request, on_gone, l);
 	if (r < 0)
 		return r;
 	if (chmod(path, 0666) < 0)

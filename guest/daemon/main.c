@@ -36,7 +36,7 @@ struct guestd {
 	bool told;
 };
 
-/* --- what happens -------------------------------------------------------------------------------- */
+/* --- what happens --------------------------------------------------------------------------- */
 
 static void on_event(const struct link_event *ev, void *userdata)
 {
@@ -45,12 +45,8 @@ static void on_event(const struct link_event *ev, void *userdata)
 	int r;
 
 	switch (ev->kind) {
-	case LINK_EV_REQUEST:
-		executor_take_request(g->executor, ev);
-		return;
-	case LINK_EV_DOWN:
-		executor_forget(g->executor);
-		break;
+	case LINK_EV_REQUEST: executor_take_request(g->executor, ev); return;
+	case LINK_EV_DOWN: executor_forget(g->executor); break;
 	case LINK_EV_HINT:
 		hint = words_hint(ev->hint);
 		if (hint)
@@ -59,13 +55,13 @@ static void on_event(const struct link_event *ev, void *userdata)
 	case LINK_EV_PAIRED:
 		log_info("paired with the host; both sides show the words %s", ev->words);
 		break;
-	default:
-		break;
+	default: break;
 	}
 	r = pairing_take_event(g->pairing, ev);
 	if (r < 0)
 		log_error("writing the key record in %s failed: %s; make room or correct its "
-			  "owner, then pair again", g->config.state_dir, strerror(-r));
+			  "owner, then pair again",
+			g->config.state_dir, strerror(-r));
 	local_take_event(g->local, ev);
 }
 
@@ -106,10 +102,12 @@ static void on_trouble(int error, const char *path, void *userdata)
 		log_info("waiting for the port %s to appear", path);
 	else if (error == EBUSY)
 		log_error("opening %s failed: another process has it open; is a second agent "
-			  "running?", path);
+			  "running?",
+			path);
 	else if (error == EACCES || error == EPERM)
 		log_error("opening %s failed: not ours to open; is virt-aid's udev rule "
-			  "installed?", path);
+			  "installed?",
+			path);
 	else
 		log_error("opening %s failed: %s; trying again", path, strerror(error));
 }
@@ -129,7 +127,7 @@ static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void
 	return 0;
 }
 
-/* --- building and taking down -------------------------------------------------------------------- */
+/* --- building and taking down --------------------------------------------------------------- */
 
 /* The program beside us when run from a build directory, the installed one else. */
 static int ddc_program(char *out, size_t size)
@@ -174,8 +172,8 @@ static int build_parts(struct guestd *g)
 	if (r >= 0 && g->config.ddc)
 		r = ddc_new(&g->ddc, g->event, program);
 	if (r >= 0)
-		r = channel_new(&g->channel, g->event, g->config.port,
-			pairing_record(g->pairing), &ops, g);
+		r = channel_new(
+			&g->channel, g->event, g->config.port, pairing_record(g->pairing), &ops, g);
 	if (r >= 0)
 		r = executor_new(&g->executor, &(struct executor_deps){ g->event, g->channel,
 						       g->ddc, g->power, g->judge });
@@ -255,7 +253,8 @@ static int serve(struct guestd *g)
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* --- the command line ------------------------------------------------------------------------------ */
+/* --- the command line
+ * ------------------------------------------------------------------------------ */
 
 static const char usage[] =
 	"usage: va-guestd [OPTION...]\n"

@@ -16,12 +16,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define RECORD_FILE	"host.key"
-#define USED_FILE	"token.used"
-#define HOST_NAME	"host" /* what the guest's record calls the other side */
+#define RECORD_FILE     "host.key"
+#define USED_FILE       "token.used"
+#define HOST_NAME       "host" /* what the guest's record calls the other side */
 #define TOKEN_WINDOW_MS (24u * 60u * 60u * 1000u)
-#define HASH_SIZE	16
-#define PATH_SIZE	256
+#define HASH_SIZE       16
+#define PATH_SIZE       256
 
 struct secrets {
 	struct keyrec record;
@@ -47,7 +47,7 @@ static int make_path(char out[PATH_SIZE], const char *dir, const char *name)
 	return n < 0 || n >= PATH_SIZE ? -ENAMETOOLONG : 0;
 }
 
-/* --- the record ------------------------------------------------------------------------------ */
+/* --- the record ----------------------------------------------------------------------------- */
 
 static int read_record(struct pairing *p, char *ret_why, size_t why_size)
 {
@@ -72,10 +72,13 @@ static int read_record(struct pairing *p, char *ret_why, size_t why_size)
 	if (e == VA_E_AUTH)
 		snprintf(ret_why, why_size,
 			"%s: its checksum is wrong, the file was cut or edited; remove it and "
-			"pair again", p->record_path);
+			"pair again",
+			p->record_path);
 	else
-		snprintf(ret_why, why_size, "%s:%u: not what a key record says there; remove "
-					    "the file and pair again", p->record_path, line);
+		snprintf(ret_why, why_size,
+			"%s:%u: not what a key record says there; remove "
+			"the file and pair again",
+			p->record_path, line);
 	return -EBADMSG;
 }
 
@@ -91,7 +94,7 @@ static int write_record(struct pairing *p, const struct keyrec *record)
 	return r;
 }
 
-/* --- the token --------------------------------------------------------------------------------- */
+/* --- the token ------------------------------------------------------------------------------ */
 
 /* True if there is a token, which then stands in secrets, with its hash in token_hash. */
 static bool read_token(struct pairing *p)
@@ -117,7 +120,7 @@ static bool token_was_used(const struct pairing *p)
 	size_t len = 0;
 
 	return keyfile_read(p->used_path, used, sizeof(used), &len) == 0 && len == HASH_SIZE &&
-		memcmp(used, p->token_hash, HASH_SIZE) == 0;
+	       memcmp(used, p->token_hash, HASH_SIZE) == 0;
 }
 
 static enum va_err open_token(struct pairing *p)
@@ -135,7 +138,7 @@ bool pairing_try_token(struct pairing *p)
 	return read_token(p) && !token_was_used(p) && open_token(p) >= 0;
 }
 
-/* --- a person's request ------------------------------------------------------------------------ */
+/* --- a person's request --------------------------------------------------------------------- */
 
 static enum exit_code start_code(struct pairing *p, const char *typed, const char **ret_text)
 {
@@ -207,7 +210,7 @@ void pairing_cancel(struct pairing *p, void *userdata)
 	link_pair_close(p->link, clock_now_ms());
 }
 
-/* --- what the link says -------------------------------------------------------------------------- */
+/* --- what the link says --------------------------------------------------------------------- */
 
 static int take_store(struct pairing *p, const struct keyrec *record)
 {
@@ -227,22 +230,26 @@ static void take_hint(struct pairing *p, enum link_hint hint)
 	if (hint != LINK_HINT_PAIRING_CLOSED || !p->done || p->by_token)
 		return;
 	link_pair_close(p->link, clock_now_ms());
-	finish(p, EXIT_CODE_REFUSED, "", "the host is not waiting for a pairing: run 'va-host "
-					 "pair GUEST' there first");
+	finish(p, EXIT_CODE_REFUSED, "",
+		"the host is not waiting for a pairing: run 'va-host "
+		"pair GUEST' there first");
 }
 
 static void take_failure(struct pairing *p, const struct link_event *ev)
 {
 	/* the guest's runs go on until the window is over; the last one counts */
 	if (ev->hint == LINK_HINT_PAIRING_CLOSED)
-		finish(p, EXIT_CODE_FAILED, "", "the host is not waiting for a pairing: run "
-						"'va-host pair GUEST' there first");
+		finish(p, EXIT_CODE_FAILED, "",
+			"the host is not waiting for a pairing: run "
+			"'va-host pair GUEST' there first");
 	else if (ev->hint == LINK_HINT_PAIRING_FAILED)
-		finish(p, EXIT_CODE_FAILED, "", "the host did not accept the code: is it the one "
-						"that is shown there now?");
+		finish(p, EXIT_CODE_FAILED, "",
+			"the host did not accept the code: is it the one "
+			"that is shown there now?");
 	else
-		finish(p, EXIT_CODE_FAILED, "", "the host did not answer in time: does 'va-host "
-						"pair GUEST' still wait there?");
+		finish(p, EXIT_CODE_FAILED, "",
+			"the host did not answer in time: does 'va-host "
+			"pair GUEST' still wait there?");
 }
 
 int pairing_take_event(struct pairing *p, const struct link_event *ev)
@@ -250,8 +257,7 @@ int pairing_take_event(struct pairing *p, const struct link_event *ev)
 	char words[sizeof(ev->words) + 64];
 
 	switch (ev->kind) {
-	case LINK_EV_STORE:
-		return take_store(p, ev->record);
+	case LINK_EV_STORE: return take_store(p, ev->record);
 	case LINK_EV_PAIRED:
 		/* a mark that cannot be written costs one needless attempt at the next start */
 		if (p->by_token)
@@ -260,18 +266,13 @@ int pairing_take_event(struct pairing *p, const struct link_event *ev)
 		snprintf(words, sizeof(words), "paired; both sides show the words %s", ev->words);
 		finish(p, EXIT_CODE_OK, ev->words, words);
 		return 0;
-	case LINK_EV_PAIR_FAILED:
-		take_failure(p, ev);
-		return 0;
-	case LINK_EV_HINT:
-		take_hint(p, ev->hint);
-		return 0;
-	default:
-		return 0;
+	case LINK_EV_PAIR_FAILED: take_failure(p, ev); return 0;
+	case LINK_EV_HINT: take_hint(p, ev->hint); return 0;
+	default: return 0;
 	}
 }
 
-/* --- from beginning to end ----------------------------------------------------------------------- */
+/* --- from beginning to end ------------------------------------------------------------------ */
 
 int pairing_new(struct pairing **ret, const char *state_dir, const char *run_dir, char *ret_why,
 	size_t why_size)
@@ -322,7 +323,8 @@ void pairing_attach(struct pairing *p, struct link *link)
 	p->link = link;
 }
 
-/* --- va-guestd --import-token ---------------------------------------------------------------------- */
+/* --- va-guestd --import-token
+ * ---------------------------------------------------------------------- */
 
 /* fw_cfg files are root's, 0400, and of a file system of the kernel's own: no more is checked. */
 static ssize_t read_blob(const char *source, uint8_t *buf, size_t size)

@@ -19,15 +19,15 @@
 struct pairing;
 
 /* words: the fingerprint, or ""; text: for people. */
-typedef void pairing_done_fn(enum exit_code code, const char *words, const char *text,
-	void *userdata);
+typedef void pairing_done_fn(
+	enum exit_code code, const char *words, const char *text, void *userdata);
 
 /*
  * Reads STATE/host.key: 0 with or without a record. Negative errno where a record is there and
  * cannot be used; *ret_why (static or p's, good until pairing_free) says what is wrong.
  */
-int pairing_new(struct pairing **ret, const char *state_dir, const char *run_dir,
-	char *ret_why, size_t why_size);
+int pairing_new(struct pairing **ret, const char *state_dir, const char *run_dir, char *ret_why,
+	size_t why_size);
 void pairing_free(struct pairing *p);
 DEFINE_CLEANUP(pairing, pairing_free);
 

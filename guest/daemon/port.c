@@ -19,11 +19,11 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define PORT_READ	4096 /* the driver gives no more in one read() */
-#define PORT_BURST	(64u * 1024u)
+#define PORT_READ       4096 /* the driver gives no more in one read() */
+#define PORT_BURST      (64u * 1024u)
 #define SOCKET_RETRY_MS 100u
 #define DEVICE_RETRY_MS 1000u
-#define RETRY_MAX_MS	30000u
+#define RETRY_MAX_MS    30000u
 
 struct port {
 	sd_event *event;
@@ -114,7 +114,7 @@ static int on_soon(sd_event_source *s, void *userdata)
 	return 0;
 }
 
-/* --- waiting for the device ------------------------------------------------------------------ */
+/* --- waiting for the device ----------------------------------------------------------------- */
 
 static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
 {
@@ -194,7 +194,7 @@ static void lose(struct port *p, int error)
 	await(p, error == ENODEV || error == EPIPE ? ENOENT : error);
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------- */
 
 static int open_socket(const char *path)
 {
@@ -220,8 +220,8 @@ static int open_device(const char *path)
 
 static int watch_fd(struct port *p, int fd)
 {
-	int r = sd_event_add_io(p->event, &p->io, fd,
-		EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, on_io, p);
+	int r = sd_event_add_io(
+		p->event, &p->io, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, on_io, p);
 
 	if (r < 0)
 		return r;
@@ -274,8 +274,8 @@ int port_new(struct port **ret, sd_event *event, const char *path, const struct 
 	if (r >= 0)
 		r = sd_event_source_set_enabled(p->soon, SD_EVENT_OFF);
 	if (r >= 0) /* due at once: the first try comes from the loop, like all that follow */
-		r = sd_event_add_time_relative(event, &p->retry, CLOCK_MONOTONIC, 0, 0, on_retry,
-			p);
+		r = sd_event_add_time_relative(
+			event, &p->retry, CLOCK_MONOTONIC, 0, 0, on_retry, p);
 	if (r < 0)
 		return r;
 	*ret = TAKE(p);

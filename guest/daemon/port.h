@@ -20,7 +20,7 @@
 
 enum port_state {
 	PORT_ABSENT = 0, /* no such device (yet, or any more) */
-	PORT_CLOSED,	 /* open on our side, no host at the other */
+	PORT_CLOSED,     /* open on our side, no host at the other */
 	PORT_OPEN,
 };
 

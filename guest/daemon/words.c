@@ -29,7 +29,8 @@ const char *words_hint(enum link_hint hint)
 {
 	static const char *const texts[] = {
 		[LINK_HINT_NONE] = NULL,
-		[LINK_HINT_VERSION] = "host and guest speak no common version: update the older one",
+		[LINK_HINT_VERSION] =
+			"host and guest speak no common version: update the older one",
 		[LINK_HINT_UNKNOWN_KEY] = "the host does not know this guest's key: pair again",
 		[LINK_HINT_UNPAIRED] = "the host has no keys for this guest: pair again",
 		[LINK_HINT_BUSY] = "the host is busy",
@@ -51,11 +52,11 @@ const char *words_hint(enum link_hint hint)
 static bool needs_pairing(enum link_hint hint)
 {
 	return hint == LINK_HINT_UNPAIRED || hint == LINK_HINT_UNKNOWN_KEY ||
-		hint == LINK_HINT_KEY_MISMATCH || hint == LINK_HINT_FOREIGN_KEY;
+	       hint == LINK_HINT_KEY_MISMATCH || hint == LINK_HINT_FOREIGN_KEY;
 }
 
-enum exit_code words_unready(enum port_state port, enum link_state state, enum link_hint hint,
-	const char **ret_text)
+enum exit_code words_unready(
+	enum port_state port, enum link_state state, enum link_hint hint, const char **ret_text)
 {
 	*ret_text = "";
 	if (state == LINK_UP)
@@ -84,59 +85,40 @@ enum exit_code words_exit_code(uint32_t outcome)
 {
 	switch (outcome) {
 	case MSG_OUT_OK:
-	case MSG_OUT_SCHEDULED:
-		return EXIT_CODE_OK;
+	case MSG_OUT_SCHEDULED: return EXIT_CODE_OK;
 	case MSG_OUT_DENIED:
 	case MSG_OUT_UNSUPPORTED:
 	case MSG_OUT_NOT_FOUND:
-	case MSG_OUT_AMBIGUOUS:
-		return EXIT_CODE_REFUSED;
-	case MSG_OUT_BUSY:
-		return EXIT_CODE_BUSY;
-	case MSG_OUT_UNCONFIRMED:
-		return EXIT_CODE_UNCONFIRMED;
-	case MSG_OUT_UNKNOWN:
-		return EXIT_CODE_UNKNOWN;
+	case MSG_OUT_AMBIGUOUS: return EXIT_CODE_REFUSED;
+	case MSG_OUT_BUSY: return EXIT_CODE_BUSY;
+	case MSG_OUT_UNCONFIRMED: return EXIT_CODE_UNCONFIRMED;
+	case MSG_OUT_UNKNOWN: return EXIT_CODE_UNKNOWN;
 	case MSG_OUT_NOT_SENT:
-	case MSG_OUT_NOT_CONNECTED:
-		return EXIT_CODE_NOT_CONNECTED;
-	case MSG_OUT_NOT_PAIRED:
-		return EXIT_CODE_NOT_PAIRED;
-	default:
-		return EXIT_CODE_FAILED;
+	case MSG_OUT_NOT_CONNECTED: return EXIT_CODE_NOT_CONNECTED;
+	case MSG_OUT_NOT_PAIRED: return EXIT_CODE_NOT_PAIRED;
+	default: return EXIT_CODE_FAILED;
 	}
 }
 
 const char *words_outcome(uint32_t outcome)
 {
 	switch (outcome) {
-	case MSG_OUT_OK:
-		return "done";
-	case MSG_OUT_DENIED:
-		return "the host's policy says no: see /etc/virt-aid/policy.d there";
-	case MSG_OUT_EXPIRED:
-		return "it took too long, nothing was done: try again";
-	case MSG_OUT_UNSUPPORTED:
-		return "the other side does not do that";
-	case MSG_OUT_BUSY:
-		return "something else is under way: try again";
-	case MSG_OUT_UNCONFIRMED:
-		return "sent and acknowledged, but it could not be read back";
-	case MSG_OUT_SCHEDULED:
-		return "it will happen";
-	case MSG_OUT_NOT_FOUND:
-		return "no such name: see 'va-guest list'";
-	case MSG_OUT_AMBIGUOUS:
-		return "several fit that name";
+	case MSG_OUT_OK: return "done";
+	case MSG_OUT_DENIED: return "the host's policy says no: see /etc/virt-aid/policy.d there";
+	case MSG_OUT_EXPIRED: return "it took too long, nothing was done: try again";
+	case MSG_OUT_UNSUPPORTED: return "the other side does not do that";
+	case MSG_OUT_BUSY: return "something else is under way: try again";
+	case MSG_OUT_UNCONFIRMED: return "sent and acknowledged, but it could not be read back";
+	case MSG_OUT_SCHEDULED: return "it will happen";
+	case MSG_OUT_NOT_FOUND: return "no such name: see 'va-guest list'";
+	case MSG_OUT_AMBIGUOUS: return "several fit that name";
 	case MSG_OUT_UNKNOWN:
 		return "the answer never came, it may or may not have happened: look with "
 		       "'va-guest status'";
 	case MSG_OUT_NOT_SENT:
 	case MSG_OUT_NOT_CONNECTED:
 		return "the connection to the host was lost before anything was done: try again";
-	case MSG_OUT_NOT_PAIRED:
-		return "not paired";
-	default:
-		return "it failed";
+	case MSG_OUT_NOT_PAIRED: return "not paired";
+	default: return "it failed";
 	}
 }

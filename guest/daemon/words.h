@@ -15,8 +15,8 @@ const char *words_hint(enum link_hint hint);
 /*
  * Why nothing can be asked of the host now, and what to do; EXIT_CODE_OK with "" when it can.
  */
-enum exit_code words_unready(enum port_state port, enum link_state state, enum link_hint hint,
-	const char **ret_text);
+enum exit_code words_unready(
+	enum port_state port, enum link_state state, enum link_hint hint, const char **ret_text);
 enum exit_code words_exit_code(uint32_t outcome);
 /* What an outcome means where the answer itself brought no words. */
 const char *words_outcome(uint32_t outcome);

@@ -4,6 +4,7 @@
 #include "common/control/command.h"
 #include "host/cli/policy.h"
 
+/* clang-format off */
 static const struct command commands[] = {
 	{ "status", "Show the seat, the guests and the monitors.",
 		.op = CONTROL_STATUS, .limit_s = 10 },
@@ -48,12 +49,14 @@ static const struct command commands[] = {
 	{ "reload", "Have va-hostd read its configuration and policy again.",
 		.op = CONTROL_RELOAD, .limit_s = 30 },
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {
 	static const struct command_program program = {
 		.name = "va-host",
-		.summary = "Switch monitor, keyboard and mouse between this machine and its guests.",
+		.summary =
+			"Switch monitor, keyboard and mouse between this machine and its guests.",
 		.daemon = "va-hostd",
 		.socket = "/run/virt-aid/control.sock",
 		.look = "va-host status",

@@ -12,9 +12,9 @@
 struct agent {
 	struct link *link; /* sodium_malloc(); link_init() by the first RECORD */
 	bool ready;
-	int channel;	   /* -1: none */
+	int channel; /* -1: none */
 	struct budget budget;
-	bool closing;	   /* the channel was closed, which is still to be said */
+	bool closing;        /* the channel was closed, which is still to be said */
 	uint32_t backoff_ms; /* with closing: how long to stay away */
 	uint32_t told_state;
 	struct link_ipc msg; /* the one message being read or written; wiped after use */

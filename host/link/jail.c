@@ -29,8 +29,8 @@
 #endif
 #endif
 
-#define MAX_FDS		  32	     /* two in use, and one more while a channel is replaced */
-#define MAX_LOG_GROWTH	  (64u << 10)
+#define MAX_FDS           32 /* two in use, and one more while a channel is replaced */
+#define MAX_LOG_GROWTH    (64u << 10)
 #define MAX_ADDRESS_SPACE (64u << 20) /* in use: about 10 MiB, shared libraries included */
 
 static int set_limit(__rlimit_resource_t what, rlim_t most)
@@ -146,8 +146,9 @@ static int enter_landlock(const char **ret_what)
 	return syscall(SYS_landlock_restrict_self, fd, 0u) < 0 ? -errno : 0;
 }
 
-/* --- seccomp ------------------------------------------------------------------------------- */
+/* --- seccomp -------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct {
 	int nr;
 	const char *name;
@@ -177,6 +178,7 @@ static const struct {
 	CALL(io_uring_setup), CALL(userfaultfd), CALL(unshare), CALL(mount),
 #undef CALL
 };
+/* clang-format on */
 
 /* Only what may be called in a signal handler. */
 static void on_forbidden(int sig, siginfo_t *info, void *context)

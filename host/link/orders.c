@@ -80,16 +80,11 @@ static enum va_err request(struct agent *a)
 	uint64_t now = agent_now_ms();
 
 	switch (m->head.op) {
-	case LINK_OP_CALL:
-		return link_call(a->link, m->tag, &m->message.prepare, m->value, now);
-	case LINK_OP_QUERY:
-		return link_query(a->link, m->tag, &m->message.query, m->value, now);
-	case LINK_OP_REPLY:
-		return link_reply(a->link, m->session, &m->message, now);
-	case LINK_OP_NOTIFY:
-		return link_notify(a->link, &m->message.event, now);
-	default:
-		return link_rekey(a->link, now);
+	case LINK_OP_CALL: return link_call(a->link, m->tag, &m->message.prepare, m->value, now);
+	case LINK_OP_QUERY: return link_query(a->link, m->tag, &m->message.query, m->value, now);
+	case LINK_OP_REPLY: return link_reply(a->link, m->session, &m->message, now);
+	case LINK_OP_NOTIFY: return link_notify(a->link, &m->message.event, now);
+	default: return link_rekey(a->link, now);
 	}
 }
 
@@ -102,35 +97,22 @@ int agent_obey(struct agent *a, int fd)
 	if (!a->ready && m->head.op != LINK_OP_RECORD)
 		return -EPROTO;
 	switch ((enum link_op)m->head.op) {
-	case LINK_OP_RECORD:
-		return obey_record(a);
-	case LINK_OP_CHANNEL:
-		return obey_channel(a, fd);
-	case LINK_OP_PAIR:
-		return obey_pair(a);
+	case LINK_OP_RECORD: return obey_record(a);
+	case LINK_OP_CHANNEL: return obey_channel(a, fd);
+	case LINK_OP_PAIR: return obey_pair(a);
 	case LINK_OP_CALL:
 	case LINK_OP_QUERY:
 	case LINK_OP_REPLY:
 	case LINK_OP_NOTIFY:
-	case LINK_OP_REKEY:
-		return refuse_if(a, m->tag, request(a));
-	case LINK_OP_RESET:
-		link_reset(a->link, agent_now_ms());
-		return 0;
-	case LINK_OP_UNPAIR_WINDOW:
-		link_pair_close(a->link, agent_now_ms());
-		return 0;
-	case LINK_OP_STORED:
-		link_stored(a->link, m->ok, agent_now_ms());
-		return 0;
-	case LINK_OP_HOLD:
-		link_hold_renewal(a->link, m->ok);
-		return 0;
+	case LINK_OP_REKEY: return refuse_if(a, m->tag, request(a));
+	case LINK_OP_RESET: link_reset(a->link, agent_now_ms()); return 0;
+	case LINK_OP_UNPAIR_WINDOW: link_pair_close(a->link, agent_now_ms()); return 0;
+	case LINK_OP_STORED: link_stored(a->link, m->ok, agent_now_ms()); return 0;
+	case LINK_OP_HOLD: link_hold_renewal(a->link, m->ok); return 0;
 	case LINK_OP_EVENT:
 	case LINK_OP_CLOSED:
 	case LINK_OP_PAIR_CODE:
-	case LINK_OP_REFUSED:
-		break; /* a report, not an order */
+	case LINK_OP_REFUSED: break; /* a report, not an order */
 	}
 	return -EPROTO;
 }

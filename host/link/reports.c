@@ -96,7 +96,6 @@ int agent_report_code(struct agent *a, const char *code)
 	/* XXXX-XXXX */
 	memcpy(m->words, code, PAIR_CODE_CHARS / 2);
 	m->words[PAIR_CODE_CHARS / 2] = '-';
-	memcpy(m->words + PAIR_CODE_CHARS / 2 + 1, code + PAIR_CODE_CHARS / 2,
-		PAIR_CODE_CHARS / 2);
+	memcpy(m->words + PAIR_CODE_CHARS / 2 + 1, code + PAIR_CODE_CHARS / 2, PAIR_CODE_CHARS / 2);
 	return finish(a);
 }

@@ -38,14 +38,9 @@ static void check_event(const struct link_ipc *m)
 	case LINK_EV_REQUEST:
 	case LINK_EV_NOTICE:
 	case LINK_EV_PENDING:
-	case LINK_EV_ANSWER:
-		check_message(&m->message);
-		break;
-	case LINK_EV_STORE:
-		need(name_is_valid(m->record.guest) && m->record.cur.epoch > 0);
-		break;
-	default:
-		need(m->event <= LINK_EV_RESET_PIPE);
+	case LINK_EV_ANSWER: check_message(&m->message); break;
+	case LINK_EV_STORE: need(name_is_valid(m->record.guest) && m->record.cur.epoch > 0); break;
+	default: need(m->event <= LINK_EV_RESET_PIPE);
 	}
 }
 

@@ -92,7 +92,7 @@ bool core_call(struct core *c, uint64_t tag, const struct msg_prepare *p)
 	return core_order(c, LINK_OP_CALL, &m, -1);
 }
 
-/* --- answering the guest ----------------------------------------------------------------------- */
+/* --- answering the guest -------------------------------------------------------------------- */
 
 static void answer_prepare(struct core *c, struct message *m, const struct msg_prepare *p)
 {
@@ -125,8 +125,8 @@ static void answer_query(struct message *m, const struct msg_query *q)
 		return;
 	/* two pages of one machine each */
 	if (q->page == 0) {
-		msg_result_add(&m->result, MSG_ITEM_MACHINE, "host", "", 0, MSG_MACHINE_RUNNING |
-			MSG_MACHINE_TARGET);
+		msg_result_add(&m->result, MSG_ITEM_MACHINE, "host", "", 0,
+			MSG_MACHINE_RUNNING | MSG_MACHINE_TARGET);
 		m->result.next_page = 1;
 	} else {
 		msg_result_add(&m->result, MSG_ITEM_MACHINE, "zorg", "Windows", 0,
@@ -164,9 +164,7 @@ static void take_event(struct core *c, const struct link_ipc *m)
 		c->session = 0;
 		c->downs++;
 		break;
-	case LINK_EV_REQUEST:
-		answer_request(c, m);
-		break;
+	case LINK_EV_REQUEST: answer_request(c, m); break;
 	case LINK_EV_ANSWER:
 		c->answered_tag = m->tag;
 		c->answer = m->message.result;
@@ -183,14 +181,9 @@ static void take_event(struct core *c, const struct link_ipc *m)
 		c->paired = true;
 		memcpy(c->words, m->words, sizeof(c->words));
 		break;
-	case LINK_EV_PAIR_ATTEMPT:
-		c->attempts_left = m->attempts;
-		break;
-	case LINK_EV_PAIR_FAILED:
-		c->failures++;
-		break;
-	default:
-		break;
+	case LINK_EV_PAIR_ATTEMPT: c->attempts_left = m->attempts; break;
+	case LINK_EV_PAIR_FAILED: c->failures++; break;
+	default: break;
 	}
 }
 
@@ -198,23 +191,17 @@ static void take(struct core *c, const struct link_ipc *m)
 {
 	c->state = m->state;
 	switch ((enum link_op)m->head.op) {
-	case LINK_OP_EVENT:
-		take_event(c, m);
-		break;
+	case LINK_OP_EVENT: take_event(c, m); break;
 	case LINK_OP_CLOSED:
 		c->closed++;
 		c->backoff_ms = m->value;
 		break;
-	case LINK_OP_PAIR_CODE:
-		memccpy(c->code, m->words, '\0', sizeof(c->code));
-		break;
+	case LINK_OP_PAIR_CODE: memccpy(c->code, m->words, '\0', sizeof(c->code)); break;
 	case LINK_OP_REFUSED:
 		c->refused_tag = m->tag;
 		c->refused_error = m->error;
 		break;
-	default:
-		c->broken = true;
-		break;
+	default: c->broken = true; break;
 	}
 }
 

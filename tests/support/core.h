@@ -14,10 +14,10 @@
 struct core {
 	pid_t pid; /* of the va-link */
 	int sock;
-	bool refuse_store;    /* answer STORE with "failed" */
+	bool refuse_store; /* answer STORE with "failed" */
 	/* what came so far */
 	uint32_t state;
-	uint64_t session;     /* 0: none */
+	uint64_t session;    /* 0: none */
 	uint32_t backoff_ms; /* of the last CLOSED */
 	unsigned int ups, downs, closed, stores, failures, attempts_left;
 	bool has_record, paired;
@@ -29,7 +29,7 @@ struct core {
 	struct msg_prepare prepared;
 	uint64_t refused_tag;
 	int32_t refused_error;
-	bool broken;	      /* it sent what link_ipc_is_valid() refuses, or died */
+	bool broken; /* it sent what link_ipc_is_valid() refuses, or died */
 };
 
 /* record: NULL for a guest that is not paired. log: see programs.h. False: cannot. */

@@ -19,7 +19,7 @@
 
 #define LIMIT_MS 20000u
 
-/* --- matching -------------------------------------------------------------------------------- */
+/* --- matching ------------------------------------------------------------------------------- */
 
 static const struct command commands[] = {
 	{ "switch TARGET", "", .op = CONTROL_SWITCH, .options = COMMAND_FORCE },
@@ -94,7 +94,7 @@ static void other_lines_do_not(void)
 	CHECK(parse(longer) && wrong);
 }
 
-/* --- rendering ------------------------------------------------------------------------------- */
+/* --- rendering ------------------------------------------------------------------------------ */
 
 static char shown[8192];
 
@@ -167,7 +167,8 @@ static void narrow_terminals_get_blocks(void)
 	const char *text = render(false, 40, status);
 
 	/* a single value may be longer, a table never is */
-	CHECK(widest_line(text) <= strlen("  NOT OK, all is denied: 50.policy:3: unknown operation"));
+	CHECK(widest_line(text) <=
+		strlen("  NOT OK, all is denied: 50.policy:3: unknown operation"));
 	CHECK(!strstr(text, "GUEST  SEAT"));
 	CHECK(strstr(text, "GUEST    zorg\n"));
 }
@@ -182,16 +183,17 @@ static void json_passes_through(void)
 
 static void foreign_text_is_escaped(void)
 {
-	static const char *const hostile[] = {
-		"{\"type\":\"machine\",\"name\":\"a\\u001b[2Jb\",\"running\":true,\"label\":\"\\u009b1m\"}",
+	static const char *const hostile[] = { "{\"type\":\"machine\",\"name\":\"a\\u001b[2Jb\","
+					       "\"running\":true,\"label\":\"\\u009b1m\"}",
 		"{\"type\":\"\\u001bx\",\"k\\u0007\":\"v\\n\\u001b]0;t\"}",
 		"{\"type\":\"progress\",\"text\":\"\\u001b[31m\"}",
-		"{\"type\":\"step\",\"n\":1,\"actor\":\"\\u001b\",\"text\":\"\\r\",\"state\":\"done\"}",
+		"{\"type\":\"step\",\"n\":1,\"actor\":\"\\u001b\",\"text\":\"\\r\",\"state\":"
+		"\"done\"}",
 		"{\"type\":\"code\",\"code\":\"\\u001b\",\"token_file\":\"\\u001b\"}",
-		"{\"type\":\"host\",\"libvirt\":\"\\u001b\",\"policy\":3,\"shutdown\":[\"\\u001b\"]}",
+		"{\"type\":\"host\",\"libvirt\":\"\\u001b\",\"policy\":3,\"shutdown\":[\"\\u001b\"]"
+		"}",
 		"{\"type\":\"monitor\",\"name\":{\"a\":\"\\u001b\"},\"inputs\":\"\\u001b\"}",
-		RESULT, NULL
-	};
+		RESULT, NULL };
 	const char *text = render(false, 80, hostile);
 
 	CHECK(strstr(text, "a\\x1b[2Jb"));
@@ -201,23 +203,24 @@ static void foreign_text_is_escaped(void)
 
 static void lines_come_at_once(void)
 {
-	static const char *const steps[] = {
-		"{\"type\":\"step\",\"n\":1,\"actor\":\"zorg\",\"text\":\"show HDMI-1\",\"limit_ms\":5000,"
-		"\"undo\":\"show DP-1\",\"when\":\"always\"}",
-		"{\"type\":\"step\",\"n\":2,\"actor\":\"host\",\"text\":\"take the keyboard\",\"state\":"
+	static const char *const steps[] = { "{\"type\":\"step\",\"n\":1,\"actor\":\"zorg\","
+					     "\"text\":\"show HDMI-1\",\"limit_ms\":5000,"
+					     "\"undo\":\"show DP-1\",\"when\":\"always\"}",
+		"{\"type\":\"step\",\"n\":2,\"actor\":\"host\",\"text\":\"take the "
+		"keyboard\",\"state\":"
 		"\"done\",\"ms\":7,\"detail\":\"\"}",
-		"{\"type\":\"ping\",\"seq\":2,\"usec\":1042}", "{\"type\":\"new\",\"a\":1,\"b\":null}",
-		RESULT, NULL
-	};
+		"{\"type\":\"ping\",\"seq\":2,\"usec\":1042}",
+		"{\"type\":\"new\",\"a\":1,\"b\":null}", RESULT, NULL };
 	const char *text = render(false, 80, steps);
 
-	CHECK(strstr(text, "  1. zorg: show HDMI-1 (at most 5000 ms)\n     undone by: show DP-1\n"));
+	CHECK(strstr(
+		text, "  1. zorg: show HDMI-1 (at most 5000 ms)\n     undone by: show DP-1\n"));
 	CHECK(strstr(text, "  2. host: take the keyboard: done after 7 ms\n"));
 	CHECK(strstr(text, "answer 2: 1.042 ms\n"));
 	CHECK(strstr(text, "new: a=1 b=-\n"));
 }
 
-/* --- the programs ------------------------------------------------------------------------------ */
+/* --- the programs --------------------------------------------------------------------------- */
 
 /* A daemon that answers its first client with these packets, then leaves; the request goes to
  * the file "request". Without packets it waits for its client to leave. */
@@ -292,7 +295,8 @@ static bool said(const char *text)
 static void exit_codes_and_texts(void)
 {
 	static const char *const refused[] = { "{\"type\":\"result\",\"result\":\"refused\","
-		"\"exit\":3,\"text\":\"the plan says \\u001bno\"}", NULL };
+					       "\"exit\":3,\"text\":\"the plan says \\u001bno\"}",
+		NULL };
 	static const char *const gone[] = { "{\"type\":\"progress\",\"text\":\"working\"}", NULL };
 	pid_t daemon;
 

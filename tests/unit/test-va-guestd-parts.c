@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <termios.h>
 
-/* --- clock --------------------------------------------------------------------------------- */
+/* --- clock ---------------------------------------------------------------------------------- */
 
 static void a_jump_is_noticed_and_a_slew_is_not(void)
 {
@@ -34,7 +34,7 @@ static void a_jump_is_noticed_and_a_slew_is_not(void)
 	CHECK(!clock_watch_look(&(struct clock_watch){ 0 }));
 }
 
-/* --- configuration ------------------------------------------------------------------------- */
+/* --- configuration -------------------------------------------------------------------------- */
 
 static int read_config(const char *text, struct config *c, struct conf_report *report)
 {
@@ -60,7 +60,9 @@ static void configuration(void)
 	CHECK(c.ddc);
 	CHECK_EQ(read_config("[channel]\nport = unix:/tmp/x\n[ddc]\nenabled = no\n"
 			     "[power]\ncommand = /sbin/poweroff\n[paths]\nstate = /s\n"
-			     "run = /r\npolicy = /p\n", &c, &report), 0);
+			     "run = /r\npolicy = /p\n",
+			 &c, &report),
+		0);
 	CHECK_STR(c.port, "unix:/tmp/x");
 	CHECK(!c.ddc);
 	CHECK_STR(c.poweroff, "/sbin/poweroff");
@@ -74,7 +76,7 @@ static void configuration(void)
 	CHECK_EQ(config_read(&c, program_file("guest.conf"), &report), -ENOENT);
 }
 
-/* --- words ----------------------------------------------------------------------------------- */
+/* --- words ---------------------------------------------------------------------------------- */
 
 static void every_state_has_words(void)
 {
@@ -103,7 +105,7 @@ static void every_state_has_words(void)
 	CHECK_EQ(words_exit_code(MSG_OUT_EXPIRED), EXIT_CODE_FAILED);
 }
 
-/* --- the port, as a device ------------------------------------------------------------------- */
+/* --- the port, as a device ------------------------------------------------------------------ */
 
 static struct {
 	enum port_state state;
@@ -138,13 +140,13 @@ static void on_trouble(int error, const char *path, void *userdata)
 }
 
 /* Runs the loop until the condition holds; false after ten seconds. */
-#define LOOP_UNTIL(event, cond)                                                                    \
-	({                                                                                         \
-		uint64_t end_ = program_now_ms() + 10000;                                          \
-		bool holds_;                                                                       \
-		while (!(holds_ = (cond)) && program_now_ms() < end_)                              \
-			sd_event_run((event), 20000);                                              \
-		holds_;                                                                            \
+#define LOOP_UNTIL(event, cond)                                       \
+	({                                                            \
+		uint64_t end_ = program_now_ms() + 10000;             \
+		bool holds_;                                          \
+		while (!(holds_ = (cond)) && program_now_ms() < end_) \
+			sd_event_run((event), 20000);                 \
+		holds_;                                               \
 	})
 
 static int open_terminal(char path[64])
@@ -170,7 +172,7 @@ static void a_port_that_comes_late(void)
 	int far;
 
 	memset(&seen, 0, sizeof(seen));
-	seen.state = (enum port_state)-1;
+	seen.state = (enum port_state) - 1;
 	CHECK(program_folder() && sd_event_new(&event) >= 0);
 	snprintf(dir, sizeof(dir), "%s", program_file("dev"));
 	snprintf(path, sizeof(path), "%s", program_file("dev/org.virtaid.0"));

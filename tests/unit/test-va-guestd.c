@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 
 #define LIMIT_MS 20000u
-#define NOBODY	 65534
+#define NOBODY   65534
 
 static struct core core;
 static int listener = -1;
@@ -30,12 +30,13 @@ static bool listen_for_guest(void)
 	unlink(addr.sun_path);
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	return listener >= 0 && bind(listener, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
-		listen(listener, 1) == 0;
+	       listen(listener, 1) == 0;
 }
 
 static bool write_text(const char *name, const char *text, mode_t mode)
 {
-	CLEANUP_FD int fd = open(program_file(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	CLEANUP_FD int fd =
+		open(program_file(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 
 	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 }
@@ -52,8 +53,9 @@ static bool start_guestd(void)
 		program_file("policy.d"));
 	mkdir(program_file("state"), 0700);
 	unlink(program_file("guest.sock"));
-	guestd = write_text("guest.conf", conf, 0600) ?
-		program_start("va-guestd", argv, -1, "va-guestd.log") : -1;
+	guestd = write_text("guest.conf", conf, 0600)
+			 ? program_start("va-guestd", argv, -1, "va-guestd.log")
+			 : -1;
 	return guestd > 0;
 }
 
@@ -73,7 +75,7 @@ static bool start_all(const struct keyrec *record)
 	if (!record)
 		unlink(program_file("state/host.key"));
 	return program_folder() && listen_for_guest() && start_guestd() &&
-		core_start(&core, record, "va-link.log") && join();
+	       core_start(&core, record, "va-link.log") && join();
 }
 
 static void stop_all(void)
@@ -88,7 +90,7 @@ static void stop_all(void)
 	listener = -1;
 }
 
-/* --- waiting ------------------------------------------------------------------------------------- */
+/* --- waiting -------------------------------------------------------------------------------- */
 struct command {
 	pid_t pid;
 	int status;
@@ -155,12 +157,12 @@ static bool said(const char *text)
 	return false;
 }
 
-/* --- cases --------------------------------------------------------------------------------------- */
+/* --- cases ---------------------------------------------------------------------------------- */
 
 static bool pair_by_code(void)
 {
 	return core_pair_code(&core, "zorg") && core_pump(&core, has_code, NULL, LIMIT_MS) &&
-		command("pair", core.code, NULL) == 0 && core_pump(&core, is_up, NULL, LIMIT_MS);
+	       command("pair", core.code, NULL) == 0 && core_pump(&core, is_up, NULL, LIMIT_MS);
 }
 
 /* The host has a session a moment before the guest has. */
@@ -243,16 +245,18 @@ static void says_who_is_missing(void)
 
 static void host_orders_are_judged(void)
 {
-	struct msg_prepare p = { .operation = MSG_OP_DDC_WRITE, .value = 0x0f,
-		.target = "0123456789abcdef", .claimed_uid = MSG_UID_NONE };
+	struct msg_prepare p = { .operation = MSG_OP_DDC_WRITE,
+		.value = 0x0f,
+		.target = "0123456789abcdef",
+		.claimed_uid = MSG_UID_NONE };
 	struct msg_prepare off = { .operation = MSG_OP_GUEST_SHUTDOWN,
 		.claimed_uid = MSG_UID_NONE };
 	struct msg_query q = { .question = MSG_Q_DDC_DETECT };
 	uint64_t tag = 11;
 
 	mkdir(program_folder() ? program_file("policy.d") : "", 0700);
-	CHECK(write_text("policy.d/10-own.policy",
-		"guest.shutdown * * * deny\n* * * * allow\n", 0600));
+	CHECK(write_text(
+		"policy.d/10-own.policy", "guest.shutdown * * * deny\n* * * * allow\n", 0600));
 	CHECK(start_all(NULL) && pair_by_code());
 	CHECK(core_call(&core, tag, &p));
 	CHECK(core_pump(&core, was_answered, &tag, LIMIT_MS));
@@ -312,7 +316,8 @@ static void pairs_by_token_once(void)
 	core.session = 0;
 	CHECK(start_guestd() && join());
 	CHECK(core_pump(&core, is_up, NULL, LIMIT_MS));
-	CHECK(!strstr(strstr(program_log("va-guestd.log"), "one-time token") + 5, "one-time token"));
+	CHECK(!strstr(
+		strstr(program_log("va-guestd.log"), "one-time token") + 5, "one-time token"));
 	CHECK(!core.paired);
 	stop_all();
 	unlink(program_file("pair.token"));

@@ -89,7 +89,7 @@ static int try_kill(void)
 }
 static int try_execve(void)
 {
-	char *argv[] = { (char *)(uintptr_t)"true", NULL };
+	char *argv[] = { (char *)(uintptr_t) "true", NULL };
 
 	syscall(SYS_execve, "/bin/true", argv, NULL);
 	return 1;

@@ -104,7 +104,7 @@ static bool start(const struct keyrec *record)
 	guest.link = sodium_malloc(link_size());
 	guest.up = guest.answered = guest.pinged = false;
 	return link_init(guest.link, &config, now_ms()) == VA_OK &&
-		core_start(&core, record, "va-link.log") && connect_pipe();
+	       core_start(&core, record, "va-link.log") && connect_pipe();
 }
 
 static void stop(void)
@@ -179,13 +179,14 @@ static bool pair_up(void)
 			PAIR_WINDOW_MS, now_ms()) != VA_OK)
 		return false;
 	return core_pump(&core, is_paired, NULL, LIMIT_MS) &&
-		core_pump(&core, is_up, NULL, LIMIT_MS);
+	       core_pump(&core, is_up, NULL, LIMIT_MS);
 }
 
 static void pairs_and_calls(void)
 {
-	struct msg_prepare p = { .operation = MSG_OP_SWITCH, .claimed_uid = 1000,
-		.target = "debby" };
+	struct msg_prepare p = {
+		.operation = MSG_OP_SWITCH, .claimed_uid = 1000, .target = "debby"
+	};
 	struct msg_query q = { .question = MSG_Q_PING };
 	uint64_t tag = 77;
 
@@ -270,8 +271,8 @@ static void a_flood_is_budgeted(void)
 	CHECK(setsockopt(guest.fd, SOL_SOCKET, SO_SNDBUF, &held, sizeof(held)) == 0);
 	began = program_now_ms();
 	do {
-		ssize_t n = send(guest.fd, empty_frames, sizeof(empty_frames),
-			MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = send(
+			guest.fd, empty_frames, sizeof(empty_frames), MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		sent += n > 0 ? (uint64_t)n : 0;
 		core_pump(&core, was_closed, NULL, 5);
