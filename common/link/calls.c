@@ -98,6 +98,22 @@ static bool awaits_ticket(const struct link *l)
 	return false;
 }
 
+/* The one that has waited longest and may be sent now. */
+static struct call *next_question(struct link *l)
+{
+	bool no_prepare = awaits_ticket(l);
+	struct call *first = NULL;
+
+	for (unsigned int i = 0; i < MAX_CALLS; i++) {
+		struct call *c = &l->calls[i];
+
+		if (c->state == CALL_QUEUED && !(no_prepare && c->m.kind == MSG_PREPARE) &&
+			(!first || c->order < first->order))
+			first = c;
+	}
+	return first;
+}
+
 void link_calls_flush(struct link *l)
 {
 	link_answers_flush(l);
@@ -105,11 +121,11 @@ void link_calls_flush(struct link *l)
 	for (unsigned int i = 0; i < MAX_CALLS && link_session_may_send(l); i++)
 		if (l->calls[i].state == CALL_TICKET)
 			send_commit(l, &l->calls[i]);
-	for (unsigned int i = 0; i < MAX_CALLS && link_session_may_send(l) && !l->holding; i++) {
-		struct call *c = &l->calls[i];
+	while (link_session_may_send(l) && !l->holding) {
+		struct call *c = next_question(l);
 
-		if (c->state != CALL_QUEUED || (c->m.kind == MSG_PREPARE && awaits_ticket(l)))
-			continue;
+		if (!c)
+			break;
 		send_question(l, c);
 	}
 	if (link_session_may_send(l))
@@ -267,6 +283,7 @@ static enum va_err call_begin(struct link *l, uint64_t tag, const struct message
 		memset(c, 0, sizeof(*c));
 		c->state = CALL_QUEUED;
 		c->tag = tag;
+		c->order = ++l->call_order;
 		c->m = *m;
 		link_timer_in(l, T_CALL + i, limit_ms);
 		link_calls_flush(l);

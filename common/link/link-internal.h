@@ -151,6 +151,7 @@ struct call {
 	bool over; /* the caller was told the outcome already; the other side owes its answer */
 	bool pending; /* PENDING came */
 	uint32_t id;
+	uint64_t order; /* in which they were begun */
 	uint64_t tag;
 	uint8_t ticket[MSG_TICKET_SIZE];
 	struct message m;
@@ -306,6 +307,7 @@ struct link {
 	struct pair_state pair;
 
 	struct call calls[MAX_CALLS];
+	uint64_t call_order;
 	struct request requests[MAX_CALLS];
 	struct msg_event notices[MAX_NOTICES]; /* to be sent */
 	unsigned int n_notices;
@@ -402,6 +404,8 @@ bool link_session_may_send(const struct link *l);
 /* Seals and queues; false: the session is over. Only where link_session_may_send(). */
 bool link_session_seal(struct link *l, enum record_kind kind, const uint8_t *body, size_t n);
 void link_session_on_data(struct link *l, const uint8_t *untrusted_b, size_t n);
+/* Of another session, as is normal after a restart of either side; a live session does not care. */
+void link_session_on_stranger(struct link *l);
 void link_session_on_timer(struct link *l, unsigned int timer);
 /* Renewal: call it where something changed that it may wait for. */
 void link_session_renew(struct link *l);

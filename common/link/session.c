@@ -227,8 +227,7 @@ static void on_next(struct link *l, const uint8_t *untrusted_b, size_t n)
 		link_guest_hello_fresh(l);
 }
 
-/* Normal after a restart of either side; a live session does not care. */
-static void on_other_sid(struct link *l)
+void link_session_on_stranger(struct link *l)
 {
 	bool silent = !l->cur.live || l->now - l->cur.last_rx_ms >= SUSPECT_MS;
 
@@ -255,7 +254,7 @@ void link_session_on_data(struct link *l, const uint8_t *untrusted_b, size_t n)
 	} else if (l->next.live && !memcmp(sid, l->next.sid, RECORD_SID_SIZE)) {
 		on_next(l, untrusted_b, n);
 	} else {
-		on_other_sid(l);
+		link_session_on_stranger(l);
 	}
 	WIPE(l->plain);
 }

@@ -242,7 +242,13 @@ static void on_request(struct peer *p, const struct link_event *ev)
 	}
 	if (!p->slow && !(p->ask_first && ev->message->kind == MSG_PREPARE)) {
 		answer(p, ev->session, ev->message);
-	} else if (p->n_kept < 8) {
+	} else {
+		if (p->n_kept == 8) { /* four at most are of this session */
+			p->n_kept--;
+			memmove(p->kept, p->kept + 1, p->n_kept * sizeof(p->kept[0]));
+			memmove(p->kept_session, p->kept_session + 1,
+				p->n_kept * sizeof(p->kept_session[0]));
+		}
 		p->kept[p->n_kept] = *ev->message;
 		p->kept_session[p->n_kept++] = ev->session;
 	}

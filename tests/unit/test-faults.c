@@ -71,6 +71,20 @@ static bool recovers(struct world *w)
 		!peer_broken_rule(&w->guest);
 }
 
+/* Frames that prove nothing by themselves: what is made of a spoilt one must come to nothing. */
+static bool leads_to_nothing(struct world *w, const uint8_t *frame)
+{
+	unsigned int before = w->host.ups + w->guest.ups + w->host.paired + w->guest.paired;
+
+	if (frame[2] != 0x01 && (frame[2] < 0x11 || frame[2] > 0x13))
+		return true;
+	if (frame[2] == 0x01 && !w->host.disk_used) /* of the unpaired: it leads nowhere anyhow */
+		return true;
+	w->to_guest.stopped = w->to_host.stopped = false;
+	world_settle(w); /* no time passes: nothing is said again */
+	return w->host.ups + w->guest.ups + w->host.paired + w->guest.paired == before;
+}
+
 static const char *fault;
 static size_t fault_frame, fault_at;
 static unsigned int n_faults, n_frames;
@@ -86,6 +100,10 @@ static bool check_flip(struct world *w, struct peer *to, const uint8_t *frame, s
 	world_settle(w); /* the pipes are stopped: this frame alone */
 	if (accepted(to) != before && !is_mere_hint(frame, n)) {
 		fault = "a flipped bit was accepted";
+		return false;
+	}
+	if (!leads_to_nothing(w, frame)) {
+		fault = "a spoilt transcript was accepted";
 		return false;
 	}
 	if (bit % 8 == 3 && !recovers(w)) {

@@ -453,6 +453,29 @@ static void nothing_is_acknowledged_before_it_is_stored(void)
 	world_free(w);
 }
 
+static bool deaf(struct world *w, struct peer *to, const uint8_t *bytes, size_t n)
+{
+	(void)bytes;
+	(void)n;
+	return to != &w->guest || !w->host.paired;
+}
+
+/* The host has the keys, and nothing of it comes through for a while. */
+static void the_last_message_is_long_in_coming(void)
+{
+	struct world *w = fresh(18);
+
+	w->tap = deaf;
+	open_window(&w->host, PAIR_CODE, code);
+	open_window(&w->guest, PAIR_CODE, code);
+	world_run(w, 30000);
+	CHECK(w->host.paired && !w->guest.paired);
+	w->tap = NULL;
+	CHECK(world_until(w, world_is_up, 10000));
+	CHECK(w->guest.paired && same_keys(w) && w->host.stores == 1);
+	world_free(w);
+}
+
 TEST_MAIN({ "codes", codes }, { "by_token", by_token }, { "by_code", by_code },
 	{ "both_windows_at_once", both_windows_at_once }, { "in_either_order", in_either_order },
 	{ "losses_by_token", losses_by_token }, { "losses_by_code", losses_by_code },
@@ -464,4 +487,5 @@ TEST_MAIN({ "codes", codes }, { "by_token", by_token }, { "by_code", by_code },
 	{ "cloned_disk", cloned_disk },
 	{ "a_session_goes_on_meanwhile", pairing_does_not_disturb_a_session_until_it_succeeds },
 	{ "host_cannot_store", host_cannot_store }, { "guest_cannot_store", guest_cannot_store },
+	{ "the_last_message_is_long_in_coming", the_last_message_is_long_in_coming },
 	{ "store_before_ack", nothing_is_acknowledged_before_it_is_stored });
