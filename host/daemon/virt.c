@@ -14,7 +14,8 @@ static bool domain_is_valid(const struct virt_domain *d)
 {
 	if (!memchr(d->uuid, 0, sizeof(d->uuid)) || !memchr(d->name, 0, sizeof(d->name)))
 		return false;
-	if (!d->uuid[0] || d->state > VIRT_STATE_MAX || d->n_hostdevs > ARRAY_SIZE(d->hostdevs))
+	if (!d->uuid[0] || d->state > VIRT_STATE_MAX || d->n_hostdevs > ARRAY_SIZE(d->hostdevs) ||
+		d->n_usb > ARRAY_SIZE(d->usb))
 		return false;
 	for (uint32_t i = 0; i < d->n_hostdevs; i++)
 		if (!memchr(d->hostdevs[i], 0, sizeof(d->hostdevs[i])))
