@@ -49,6 +49,8 @@ struct guest {
 	uint32_t virt_state, virt_flags;
 	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE];
 	int n_gpus;
+	struct virt_usb usb[VIRT_MAX_USB]; /* what it holds of the host's USB devices now */
+	uint32_t n_usb;
 
 	struct worker *link;
 	bool connecting, connected;

@@ -115,6 +115,7 @@ const struct world *hostd_world(struct hostd *h)
 			if (m->sources[k].read == INPUT_NOT_READ)
 				m->sources[k].read = h->learned[i][k];
 	}
+	inputs_world(h, w);
 	if (!h->holder_moved)
 		derive_holder(h);
 	return w;
@@ -185,6 +186,7 @@ void hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE])
 		virt_start(h);
 	}
 	add_configured_guests(h);
+	inputs_reload(h);
 	config_free(old);
 	if (fresh->ddc && !h->ddc)
 		monitors_start(h);
@@ -331,6 +333,10 @@ static int start(struct hostd *h)
 	r = virt_start(h);
 	if (r < 0)
 		log_error("cannot start va-virt: %s; libvirt's guests are not known", strerror(-r));
+	r = inputs_start(h);
+	if (r < 0)
+		log_error("cannot follow keyboards and mice: %s; they stay where they are",
+			strerror(-r));
 	add_configured_guests(h);
 	sd_event_set_watchdog(h->event, true);
 	sd_notifyf(0, "READY=1\nSTATUS=%d guests configured", h->config->n_guests);
@@ -342,6 +348,7 @@ static void stop(struct hostd *h)
 	sd_notify(0, "STOPPING=1");
 	h->stopping = true;
 	seat_free(h);
+	inputs_stop(h);
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
 		if (h->guests[i])
 			guest_remove(h->guests[i]);

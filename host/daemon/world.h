@@ -20,6 +20,7 @@
 #define WORLD_MAX_MONITORS 8
 #define WORLD_MAX_INPUTS   8
 #define WORLD_MAX_GPUS	   8 /* of one machine */
+#define WORLD_MAX_DEVICES  16 /* keyboards and mice */
 #define WORLD_PCI_SIZE	   20
 
 struct world_input {
@@ -48,11 +49,21 @@ struct world_machine {
 	int n_gpus;
 };
 
+/* A keyboard or a mouse that moves with the seat; one USB device, which may be both. */
+struct world_device {
+	char name[NAME_MAX_LEN + 1];
+	int holder; /* machine, WORLD_HOST, or WORLD_NOBODY: unplugged */
+	bool keyboard, pointer;
+};
+
 struct world {
 	struct world_machine *machines; /* [0] is the host; borrowed */
 	int n_machines;
 	struct world_monitor monitors[WORLD_MAX_MONITORS];
 	int n_monitors;
+	struct world_device devices[WORLD_MAX_DEVICES];
+	int n_devices;
+	bool fixed_keyboard; /* the host has a keyboard that never moves, or hears a hotkey */
 	int holder; /* index into machines */
 };
 
