@@ -101,56 +101,6 @@ void world_free(struct world *w)
 	free(w);
 }
 
-/* --- copies --------------------------------------------------------------------------------- */
-struct world_copy {
-	struct world w;
-	uint8_t *host, *guest, *to_guest, *to_host;
-};
-
-static uint8_t *copy_of(const void *p, size_t n)
-{
-	uint8_t *copy = malloc(n + 1);
-
-	memcpy(copy, p, n);
-	return copy;
-}
-
-struct world_copy *world_save(const struct world *w)
-{
-	struct world_copy *c = calloc(1, sizeof(*c));
-
-	c->w = *w;
-	c->host = copy_of(w->host.l, link_size());
-	c->guest = copy_of(w->guest.l, link_size());
-	c->to_guest = copy_of(w->to_guest.bytes + w->to_guest.head, w->to_guest.len);
-	c->to_host = copy_of(w->to_host.bytes + w->to_host.head, w->to_host.len);
-	return c;
-}
-
-static void restore_pipe(struct pipe *p, const uint8_t *bytes)
-{
-	p->head = 0;
-	memcpy(p->bytes, bytes, p->len);
-}
-
-void world_restore(struct world *w, const struct world_copy *c)
-{
-	*w = c->w;
-	memcpy(w->host.l, c->host, link_size());
-	memcpy(w->guest.l, c->guest, link_size());
-	restore_pipe(&w->to_guest, c->to_guest);
-	restore_pipe(&w->to_host, c->to_host);
-}
-
-void world_copy_free(struct world_copy *c)
-{
-	free(c->host);
-	free(c->guest);
-	free(c->to_guest);
-	free(c->to_host);
-	free(c);
-}
-
 struct peer *peer_other(struct peer *p)
 {
 	return p == &p->w->host ? &p->w->guest : &p->w->host;

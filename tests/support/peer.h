@@ -98,6 +98,22 @@ struct world_copy *world_save(const struct world *w);
 void world_restore(struct world *w, const struct world_copy *c);
 void world_copy_free(struct world_copy *c);
 
+/* A new world in which a session is up. */
+struct world *world_up(uint64_t seed);
+
+/* The last frame of a type that went to a peer, with its zeros; some may get lost. */
+struct recorder {
+	uint8_t type; /* first byte of the body */
+	struct peer *to;
+	unsigned int lose; /* the first so many of them */
+	unsigned int seen;
+	size_t n;
+	uint8_t frame[4200];
+};
+
+/* From now on; the pipes then deliver frame by frame. */
+void world_tap(struct world *w, struct recorder *r, uint8_t type, struct peer *to);
+
 /* Asks for work number n (below PEER_MAX_WORK) to be done at the other side. */
 enum va_err peer_ask(struct peer *p, uint32_t n, uint32_t limit_ms);
 enum va_err peer_ping(struct peer *p, uint32_t limit_ms);
