@@ -188,9 +188,9 @@ static void promoted(struct link *l, bool ok)
 		return;
 	}
 	if (l->role == LINK_GUEST) {
-		l->guest.hello_last_ms = l->now; /* the next try may fail as well: not at once */
+		/* without an answer to these keys the host goes back to the current ones */
+		l->guest.next_refused_until_ms = l->now + NEXT_REFUSED_MS;
 		link_session_end(l);
-		link_guest_slow_down(l);
 	}
 }
 

@@ -96,6 +96,7 @@ enum body_type {
 #define HINT_MS		    60000u
 #define MISMATCH_ROW	    5u
 #define NEXT_KEY_TRIES	    3u
+#define NEXT_REFUSED_MS	    (10u * 60u * 1000u)
 #define MAX_CALLS	    4u
 #define MAX_NOTICES	    4u
 #define PAIR_PAUSE_MS	    2000u
@@ -217,6 +218,7 @@ struct guest_state {
 	uint64_t hello_last_ms;
 	uint32_t hello_backoff_ms;
 	uint64_t solicited_ms; /* of the SOLICIT that is being answered */
+	uint64_t next_refused_until_ms; /* the disk would not take the next keys as current */
 };
 
 /* --- pairing -------------------------------------------------------------------------------- */

@@ -163,7 +163,7 @@ static void one_order(struct course *c)
 		world_run(c->w, 10u * take(c));
 		break;
 	case 6:
-		world_run(c->w, 4000u * take(c));
+		world_run(c->w, 1000u * take(c));
 		break;
 	case 7:
 		n = take(c) % PEER_MAX_WORK;
