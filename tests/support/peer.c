@@ -141,7 +141,8 @@ static void reply(struct peer *p, uint64_t session, const struct message *m)
 
 static uint32_t work_number(const struct msg_prepare *m)
 {
-	return m->operation == MSG_OP_SWITCH ? (uint32_t)strtoul(m->target + 1, NULL, 10) : m->value;
+	return m->operation == MSG_OP_SWITCH ? (uint32_t)strtoul(m->target + 1, NULL, 10)
+					     : m->value;
 }
 
 static void execute(struct peer *p, const struct msg_prepare *m)
@@ -174,9 +175,7 @@ static void answer(struct peer *p, uint64_t session, const struct message *q)
 			m.result.outcome = MSG_OUT_OK;
 		}
 		break;
-	default:
-		msg_result_init(&m.result, MSG_OUT_OK, "");
-		break;
+	default: msg_result_init(&m.result, MSG_OUT_OK, ""); break;
 	}
 	reply(p, session, &m);
 }
@@ -246,7 +245,7 @@ static void on_answer(struct peer *p, const struct link_event *ev)
 static void on_event(struct peer *p, const struct link_event *ev)
 {
 	bool own = ev->kind == LINK_EV_PENDING ||
-		(ev->kind == LINK_EV_ANSWER && ev->message->result.outcome > MSG_OUT_WIRE_MAX);
+		   (ev->kind == LINK_EV_ANSWER && ev->message->result.outcome > MSG_OUT_WIRE_MAX);
 
 	if (ev->message && !own && !message_is_valid(ev->message))
 		abort();
@@ -260,22 +259,14 @@ static void on_event(struct peer *p, const struct link_event *ev)
 		p->session = 0;
 		ticket_wipe(&p->box);
 		break;
-	case LINK_EV_REQUEST:
-		on_request(p, ev);
-		break;
+	case LINK_EV_REQUEST: on_request(p, ev); break;
 	case LINK_EV_NOTICE:
 		p->notices++;
 		p->last = *ev->message;
 		break;
-	case LINK_EV_PENDING:
-		p->pendings++;
-		break;
-	case LINK_EV_ANSWER:
-		on_answer(p, ev);
-		break;
-	case LINK_EV_HINT:
-		p->hints[ev->hint]++;
-		break;
+	case LINK_EV_PENDING: p->pendings++; break;
+	case LINK_EV_ANSWER: on_answer(p, ev); break;
+	case LINK_EV_HINT: p->hints[ev->hint]++; break;
 	case LINK_EV_STORE:
 		p->stores++;
 		p->to_store = *ev->record;
@@ -302,8 +293,7 @@ static void on_event(struct peer *p, const struct link_event *ev)
 			break;
 		p->reconnect_ms = p->w->now + ev->backoff_ms;
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 

@@ -35,18 +35,18 @@ struct peer {
 	uint64_t seed[4];
 	/* how it behaves */
 	bool store_fails;
-	bool store_waits;     /* LINK_EV_STORE is not answered until peer_store() */
+	bool store_waits; /* LINK_EV_STORE is not answered until peer_store() */
 	bool store_waiting;
 	struct keyrec to_store;
-	bool slow;	      /* requests are kept, not answered, until peer_answer_all() */
-	bool ask_first;	      /* PREPARE is answered PENDING first */
-	bool ignore_reset;    /* LINK_EV_RESET_PIPE is not obeyed */
+	bool slow;         /* requests are kept, not answered, until peer_answer_all() */
+	bool ask_first;    /* PREPARE is answered PENDING first */
+	bool ignore_reset; /* LINK_EV_RESET_PIPE is not obeyed */
 	struct message kept[8];
 	uint64_t kept_session[8];
 	unsigned int n_kept;
 	/* what happened */
 	struct ticket_box box;
-	uint64_t ticket_ms;   /* when the last ticket was issued */
+	uint64_t ticket_ms; /* when the last ticket was issued */
 	uint64_t session;
 	unsigned int ups, downs, requests, notices, pendings, stores, paired, attempts_spent;
 	unsigned int pair_failed, resets, hints[16], answers, late;

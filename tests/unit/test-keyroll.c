@@ -124,7 +124,7 @@ static bool interrupt_at(unsigned int at, bool host, bool guest, bool lose)
 	if (guest)
 		peer_restart(&w->guest);
 	fine = fine && world_until(w, rolled_and_up, 40u * 60 * 1000) && keys_match(w) &&
-		!peer_broken_rule(&w->host) && !peer_broken_rule(&w->guest);
+	       !peer_broken_rule(&w->host) && !peer_broken_rule(&w->guest);
 	world_free(w);
 	return fine;
 }

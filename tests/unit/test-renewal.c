@@ -144,8 +144,8 @@ static void nothing_is_said_between_resp_and_confirm(void)
 	world_free(w);
 }
 
-TEST_MAIN({ "renews_without_a_gap", renews_without_a_gap },
-	{ "renews_by_count", renews_by_count }, { "renews_under_traffic", renews_under_traffic },
+TEST_MAIN({ "renews_without_a_gap", renews_without_a_gap }, { "renews_by_count", renews_by_count },
+	{ "renews_under_traffic", renews_under_traffic },
 	{ "no_renewal_while_a_ticket_is_out", no_renewal_while_a_ticket_is_out },
 	{ "hard_stop_at_twenty_minutes", hard_stop_at_twenty_minutes },
 	{ "resp_without_confirm", resp_without_confirm_goes_back_to_the_old_session },

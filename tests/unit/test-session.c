@@ -186,9 +186,7 @@ static void record_fault(int what)
 	CHECK(r.seen >= 2 && w->host.work[1].executed == 1);
 	requests = w->guest.requests;
 	switch (what) {
-	case 0: /* the COMMIT again */
-		link_input(w->guest.l, r.frame, r.n, w->now);
-		break;
+	case 0: /* the COMMIT again */ link_input(w->guest.l, r.frame, r.n, w->now); break;
 	case 1: /* one is lost, the next one comes */
 		w->to_guest.sink = true;
 		peer_ping(&w->host, 1000);
@@ -246,8 +244,9 @@ static void strangers_cannot_end_a_session(void)
 	unsigned int host_ups = w->host.ups, guest_ups = w->guest.ups;
 	uint8_t body[FRAME_MAX_BODY] = { 0 };
 	static const uint16_t sizes[][2] = { { 0x01, 28 }, { 0x02, 4 }, { 0x03, 68 }, { 0x04, 60 },
-		{ 0x05, 281 }, { 0x05, 1049 }, { 0x05, 4121 }, { 0x06, 4 }, { 0x11, 20 }, { 0x12, 52 },
-		{ 0x13, 36 }, { 0x14, 52 }, { 0x15, 100 }, { 0x16, 120 }, { 0x17, 36 }, { 0x18, 36 } };
+		{ 0x05, 281 }, { 0x05, 1049 }, { 0x05, 4121 }, { 0x06, 4 }, { 0x11, 20 },
+		{ 0x12, 52 }, { 0x13, 36 }, { 0x14, 52 }, { 0x15, 100 }, { 0x16, 120 },
+		{ 0x17, 36 }, { 0x18, 36 } };
 
 	for (unsigned int round = 0; round < 300; round++) {
 		struct peer *to = round % 2 ? &w->host : &w->guest;
