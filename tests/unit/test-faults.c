@@ -85,6 +85,12 @@ static bool leads_to_nothing(struct world *w, const uint8_t *frame)
 	return w->host.ups + w->guest.ups + w->host.paired + w->guest.paired == before;
 }
 
+/* Coming back takes a handshake: tried after one fault in eight unless VA_EVERY is set (30 s). */
+static bool every(void)
+{
+	return getenv("VA_EVERY") != NULL;
+}
+
 static const char *fault;
 static size_t fault_frame, fault_at;
 static unsigned int n_faults, n_frames;
@@ -106,7 +112,7 @@ static bool check_flip(struct world *w, struct peer *to, const uint8_t *frame, s
 		fault = "a spoilt transcript was accepted";
 		return false;
 	}
-	if (bit % 8 == 3 && !recovers(w)) {
+	if ((bit % 8 == 3 || every()) && !recovers(w)) {
 		fault = "no recovery after a flipped bit";
 		return false;
 	}
@@ -124,7 +130,7 @@ static bool check_cut(struct world *w, struct peer *to, const uint8_t *frame, si
 		fault = "a part of a frame was accepted";
 		return false;
 	}
-	if (n % 4 == 0 && !recovers(w)) {
+	if ((n % 4 == 0 || every()) && !recovers(w)) {
 		fault = "no recovery after a cut";
 		return false;
 	}
