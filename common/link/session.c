@@ -75,6 +75,7 @@ void link_session_install(struct link *l, struct session *s)
 	link_fit_reader(l);
 	l->mismatches = 0;
 	l->hint = LINK_HINT_NONE;
+	memset(l->hint_given, 0, sizeof(l->hint_given)); /* after it, a hint is news again */
 	l->host.reset_backoff_ms = RESET_FIRST_MS;
 	l->host.solicit_backoff_ms = SOLICIT_FIRST_MS;
 	l->host.renew_backoff_ms = SOLICIT_FIRST_MS;
