@@ -195,7 +195,7 @@ static void run_course(enum link_role role, const uint8_t *data, size_t size)
 	c.target = role == LINK_HOST ? &c.w->host : &c.w->guest;
 	c.peer = peer_other(c.target);
 	take(&c);
-	for (unsigned int orders = 0; c.n && orders < 200; orders++)
+	for (unsigned int orders = 0; c.n && orders < 60; orders++)
 		one_order(&c);
 	if (!c.hostile && c.w->host.disk_used && c.w->guest.disk_used && start <= START_PAIRED)
 		must_recover(c.w);
