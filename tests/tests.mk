@@ -81,7 +81,8 @@ demo:
 check-unit:
 	$(Q)sh tests/deps.sh check
 	$(Q)$(MAKE) --no-print-directory SAN=1 BUILD=$(BUILD)/san unit-programs
-	$(Q)python3 tests/run.py unit --build $(BUILD)/san $(if $(TEST),--test $(TEST))
+	$(Q)python3 tests/run.py unit --build $(BUILD)/san --also tests/vectors/check.py \
+		$(if $(TEST),--test $(TEST))
 
 # T seconds for each fuzzer
 fuzz:
