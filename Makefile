@@ -19,8 +19,8 @@ PKG_CONFIG ?= pkg-config
 Q       := $(if $(filter 1,$(V)),,@)
 say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
-# all cores, unless the caller says how many
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+# all cores, unless the caller says how many; a make within this one shares them
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(JOBS)
 endif
 # objects of tests are wanted again

@@ -74,7 +74,7 @@ check-rig-a check-rig-b: check-rig-%:
 # the story, on a machine without a spare GPU and without a guest
 demo:
 	$(Q)sh tests/deps.sh demo
-	$(Q)$(MAKE) --no-print-directory -s $(if $(filter -j%,$(MAKEFLAGS)),,-j2) all rig
+	$(Q)$(MAKE) --no-print-directory -s all rig
 	$(Q)VA_BUILD=$(abspath $(BUILD)) python3 tests/demo.py
 
 # every unit test runs under ASan and UBSan
