@@ -36,10 +36,8 @@ bool link_is_asked_by(enum link_role role, const struct message *m)
 			return true;
 		return host == (m->query.question == MSG_Q_DDC_DETECT ||
 				       m->query.question == MSG_Q_DDC_READ);
-	case MSG_EVENT:
-		return host == (m->event.kind != MSG_EV_MONITORS_CHANGED);
-	default:
-		return true;
+	case MSG_EVENT: return host == (m->event.kind != MSG_EV_MONITORS_CHANGED);
+	default: return true;
 	}
 }
 
@@ -48,7 +46,7 @@ bool link_rpc_send(struct link *l, const struct message *m)
 {
 	size_t n = 0;
 	bool sent = rpc_encode(m, l->encoded, sizeof(l->encoded), &n) == VA_OK &&
-		link_session_seal(l, RECORD_RPC, l->encoded, n);
+		    link_session_seal(l, RECORD_RPC, l->encoded, n);
 
 	sodium_memzero(l->encoded, n);
 	return sent;
@@ -265,8 +263,8 @@ bool link_calls_on_answer(struct link *l, const struct message *m)
 }
 
 /* --- asking --------------------------------------------------------------------------------- */
-static enum va_err call_begin(struct link *l, uint64_t tag, const struct message *m,
-	uint32_t limit_ms, uint64_t now_ms)
+static enum va_err call_begin(
+	struct link *l, uint64_t tag, const struct message *m, uint32_t limit_ms, uint64_t now_ms)
 {
 	link_tick(l, now_ms);
 	if (!limit_ms || !message_is_valid(m) || !link_is_asked_by(l->role, m))
@@ -301,8 +299,8 @@ enum va_err link_call(struct link *l, uint64_t tag, const struct msg_prepare *p,
 	return call_begin(l, tag, &m, limit_ms, now_ms);
 }
 
-enum va_err link_query(struct link *l, uint64_t tag, const struct msg_query *q, uint32_t limit_ms,
-	uint64_t now_ms)
+enum va_err link_query(
+	struct link *l, uint64_t tag, const struct msg_query *q, uint32_t limit_ms, uint64_t now_ms)
 {
 	struct message m = { .id = 1, .kind = MSG_QUERY };
 

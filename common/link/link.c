@@ -224,7 +224,8 @@ void link_input(struct link *l, const uint8_t *bytes, size_t n, uint64_t now_ms)
 	while (n && !l->muted) {
 		const uint8_t *untrusted_body = NULL;
 		size_t used = 0, len = 0;
-		enum va_err e = frame_reader_push(&l->reader, bytes, n, &used, &untrusted_body, &len);
+		enum va_err e =
+			frame_reader_push(&l->reader, bytes, n, &used, &untrusted_body, &len);
 
 		bytes += used;
 		n -= used;

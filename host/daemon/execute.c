@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define REWRITES_MAX	 2 /* each repeat blanks the screen on some monitors */
+#define UNDO_TRIES	 9 /* the slowest monitor seen is deaf for 8 s after a write */
 #define SAME_OTHER_READS 3 /* that many answers of another input make it a fact */
 
 struct execution {
@@ -22,6 +23,7 @@ struct execution {
 	struct plan plan;
 	struct world_monitor monitors[WORLD_MAX_MONITORS];
 	int at;		     /* step */
+	int undo_tries;
 	bool undoing, undo_other; /* undo_other: the second side tries the same undo */
 	bool last_write_ok;
 	bool done[PLAN_MAX_STEPS];
@@ -122,10 +124,18 @@ static bool alternative_follows(const struct execution *x)
 
 static void on_written(struct execution *x, int error, int32_t value, const char *detail)
 {
+	const struct world_monitor *m = &x->monitors[step_at(x)->monitor];
+
 	(void)value;
 	x->last_write_ok = error == 0;
+	if (error == 0 && m->unreadable && !x->unconfirmed) {
+		x->unconfirmed = true; /* no check will follow */
+		snprintf(x->text, sizeof(x->text), "sent, not confirmed: monitor %s cannot be read",
+			m->name);
+	}
+	/* without an answer it may have happened: to be undone, too */
+	x->done[x->at] = error == 0 || error == -ETIMEDOUT;
 	if (error == 0) {
-		x->done[x->at] = true;
 		x->writer = x->at;
 		report(x, "done", detail);
 		next_step(x);
@@ -166,6 +176,10 @@ static void on_read(struct execution *x, int error, int32_t value, const char *d
 	if (v == INPUT_SHOWN) {
 		x->ops->on_shown(x->ctx, s->monitor, s->input, value);
 		check_over(x, true, "");
+		return;
+	}
+	if (error == -ESRCH) {
+		fail(x, detail); /* nobody would see the picture */
 		return;
 	}
 	x->others = v == INPUT_OTHER ? x->others + 1 : 0;
@@ -227,9 +241,15 @@ static void on_undone(struct execution *x, int error, int32_t value, const char 
 		later(x, 0);
 		return;
 	}
+	if (error && ++x->undo_tries < UNDO_TRIES) { /* deaf while it obeys the write before */
+		x->undo_other = false;
+		later(x, x->ops->next_read_ms);
+		return;
+	}
 	x->undo_failed = x->undo_failed || error;
 	report(x, error ? "failed" : "undone", detail);
 	x->done[x->at] = false;
+	x->undo_tries = 0;
 	x->undo_other = false;
 	later(x, 0);
 }
@@ -250,7 +270,8 @@ static void undo_next(struct execution *x)
 	}
 	s = step_at(x);
 	m = &x->monitors[s->monitor];
-	x->step_began_ms = now_ms();
+	if (x->undo_tries == 0 && !x->undo_other)
+		x->step_began_ms = now_ms();
 	x->ops->write(x->ctx, x, x->undo_other ? s->actor : x->plan.target, m,
 		m->sources[s->undo_input].write, s->limit_ms, on_undone);
 }

@@ -20,7 +20,8 @@ struct execution;
 
 /*
  * The end of one act: 0 and, for reads, the value; or a negative errno: -ECOMM it was tried and
- * not acknowledged or not answered, -ETIMEDOUT no answer came in time, -ENOTCONN nobody to ask.
+ * not acknowledged or not answered, -ETIMEDOUT no answer came in time, -ENOTCONN nobody to ask
+ * now, -ESRCH the machine is gone.
  * detail: for people, may be "".
  */
 typedef void execute_act_fn(struct execution *x, int error, int32_t value, const char *detail);

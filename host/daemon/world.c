@@ -12,7 +12,7 @@ int world_find(const struct world *w, const char *name)
 	return WORLD_NOBODY;
 }
 
-static bool has_gpu(const struct world_machine *m, const char *gpu)
+bool world_has_gpu(const struct world_machine *m, const char *gpu)
 {
 	for (int i = 0; i < m->n_gpus; i++)
 		if (!strcmp(m->gpus[i], gpu))
@@ -23,17 +23,33 @@ static bool has_gpu(const struct world_machine *m, const char *gpu)
 int world_gpu_owner(const struct world *w, const char *gpu)
 {
 	for (int i = 1; i < w->n_machines; i++)
-		if (w->machines[i].known && w->machines[i].running && has_gpu(&w->machines[i], gpu))
+		if (w->machines[i].known && (w->machines[i].running || w->machines[i].paused) &&
+			world_has_gpu(&w->machines[i], gpu))
 			return i;
 	return WORLD_HOST;
 }
 
+/* Some guest's definition names it, whether that runs or not. */
+static bool is_lent(const struct world *w, const char *gpu)
+{
+	for (int i = 1; i < w->n_machines; i++)
+		if (w->machines[i].known && world_has_gpu(&w->machines[i], gpu))
+			return true;
+	return false;
+}
+
 int world_input_of(const struct world *w, const struct world_monitor *m, int machine)
 {
-	for (int i = 0; i < m->n_inputs; i++)
-		if (world_gpu_owner(w, m->inputs[i].gpu) == machine)
+	int found = -1;
+
+	for (int i = 0; i < m->n_inputs; i++) {
+		if (world_gpu_owner(w, m->inputs[i].gpu) != machine)
+			continue;
+		if (machine != WORLD_HOST || !is_lent(w, m->inputs[i].gpu))
 			return i;
-	return -1;
+		found = found < 0 ? i : found;
+	}
+	return found;
 }
 
 bool world_is_target(const struct world *w, int machine, const char **ret_why)

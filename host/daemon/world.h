@@ -43,6 +43,7 @@ struct world_monitor {
 struct world_machine {
 	char name[NAME_MAX_LEN + 1];
 	bool running; /* the host always is */
+	bool paused;  /* does not run, but its GPUs are still its own */
 	bool session; /* its agent answers; the host's always does */
 	bool known;   /* false: an empty slot */
 	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE]; /* for guests: what it gets while it runs */
@@ -70,13 +71,18 @@ struct world {
 /* The index of the machine called name, WORLD_NOBODY if there is none. */
 int world_find(const struct world *w, const char *name);
 
+bool world_has_gpu(const struct world_machine *m, const char *gpu);
+
 /*
- * Who owns the GPU now: the running guest that has it, else the host. Where the definitions of
+ * Who owns the GPU now: the running or paused guest that has it, else the host. Where the definitions of
  * several running guests name one GPU the first wins (libvirt refuses to start the second).
  */
 int world_gpu_owner(const struct world *w, const char *gpu);
 
-/* The input of the monitor at which machine can be seen, -1 if it is not cabled to it. */
+/*
+ * The input of the monitor at which machine can be seen, -1 if it is not cabled to it. The host
+ * is seen at a GPU of its own rather than at one that it has only while a guest is off.
+ */
 int world_input_of(const struct world *w, const struct world_monitor *m, int machine);
 
 /* Whether the seat could ever go there; otherwise *ret_why names the reason (static text). */

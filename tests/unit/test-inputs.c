@@ -52,12 +52,6 @@ bool hostd_path(char *out, size_t size, const char *dir, const char *sub, const 
 	return snprintf(out, size, "%s/%s%s", dir, name, suffix) < (int)size;
 }
 
-void hostd_reload(struct hostd *daemon, char error[CONFIG_ERROR_SIZE])
-{
-	(void)daemon;
-	error[0] = '\0';
-}
-
 /* --- va-virt do
  * ------------------------------------------------------------------------------------- */
 

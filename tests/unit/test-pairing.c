@@ -35,13 +35,14 @@ static bool same_keys(const struct world *w)
 		return false;
 	noise_public_key(g->cur.secret, pub);
 	return !memcmp(pub, h->cur.peer, 32) && !memcmp(h->cur.psk, g->cur.psk, 32) &&
-		!memcmp(h->guest_id, g->guest_id, 16) && h->cur.epoch == 1 && g->cur.epoch == 1 &&
-		!strcmp(h->guest, "zorg") && !strcmp(g->guest, "host");
+	       !memcmp(h->guest_id, g->guest_id, 16) && h->cur.epoch == 1 && g->cur.epoch == 1 &&
+	       !strcmp(h->guest, "zorg") && !strcmp(g->guest, "host");
 }
 
 static void codes(void)
 {
-	static const char *const good[] = { "K7Q4-2M9X", "k7q42m9x", " K7 Q4 2m 9X ", "k7q4-2m9x-" };
+	static const char *const good[] = { "K7Q4-2M9X", "k7q42m9x", " K7 Q4 2m 9X ",
+		"k7q4-2m9x-" };
 	static const char *const bad[] = { "", "K7Q42M9", "K7Q42M9XX", "K7Q42M9U", "K7Q4_2M9X",
 		"K7Q42M9\x80", "********" };
 	struct world *w = fresh(1);
@@ -225,18 +226,13 @@ static void through_random_faults(void)
 			struct peer *who = world_random(w) % 2 ? &w->host : &w->guest;
 
 			switch (world_random(w) % 8) {
-			case 0:
-				pipe_drop_front(p, world_random(w) % 100);
-				break;
-			case 1:
-				pipe_drop_back(p, world_random(w) % 100);
-				break;
+			case 0: pipe_drop_front(p, world_random(w) % 100); break;
+			case 1: pipe_drop_back(p, world_random(w) % 100); break;
 			case 2:
 				peer_disconnect(who);
 				peer_connect(who);
 				break;
-			default:
-				break;
+			default: break;
 			}
 			p->stopped = world_random(w) % 2;
 			world_run(w, world_random(w) % 1500);
