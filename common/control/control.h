@@ -50,7 +50,8 @@ enum control_op {
 	CONTROL_POLICY,	       /* explain: name = guest, arg = "operation target uid" */
 	CONTROL_RELOAD,
 	CONTROL_INPUTS,	       /* keyboards, mice, and what else is on USB */
-	CONTROL_OP_MAX = CONTROL_INPUTS,
+	CONTROL_EVENTS,	       /* what changes, as it does; as does STATUS with WATCH; no result */
+	CONTROL_OP_MAX = CONTROL_EVENTS,
 };
 
 #define CONTROL_FLAG_DRY_RUN 0x1u

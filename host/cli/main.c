@@ -6,8 +6,15 @@
 
 /* clang-format off */
 static const struct command commands[] = {
-	{ "status", "Show the seat, the guests and the monitors.",
-		.op = CONTROL_STATUS, .limit_s = 10 },
+	{ "status",
+		"Show the seat, the guests, the monitors and the inputs.",
+		.op = CONTROL_STATUS,
+		.options = COMMAND_WATCH,
+		.limit_s = 10 },
+	{ "events",
+		"Print what there is, then what changes, one JSON object a line, until stopped.",
+		.op = CONTROL_EVENTS,
+		.stream = true },
 	{ "list", "Show the guests.",
 		.op = CONTROL_LIST, .limit_s = 10 },
 	{ "monitors", "Show the monitors, their inputs and who is on which.",

@@ -31,6 +31,7 @@
 
 struct power;
 struct inputs;
+struct events;
 
 /* Who waits for a switch: either may be NULL; done is called once, and nothing after it. */
 struct seat_request {
@@ -73,6 +74,7 @@ struct hostd {
 	struct control_server *control;
 	struct power *power;
 	struct inputs *inputs; /* NULL: not started */
+	struct events *events;
 	uint32_t next_question;
 };
 
@@ -173,6 +175,16 @@ int inputs_detach(struct hostd *h, int device, int machine, uint32_t limit_ms, i
 	void *userdata);
 /* Nobody wants to know any more. */
 void inputs_forget(struct hostd *h, const void *userdata);
+
+/* --- events.c: clients that follow what changes -------------------------------------------------- */
+int events_init(struct hostd *h);
+void events_free(struct hostd *h);
+/* Something that status shows may have changed. Cheap while nobody follows. */
+void events_poke(struct hostd *h);
+/* A step of a switch, which is no state: told as it happens. */
+void events_step(struct hostd *h, int n, const struct step *s, const char *state, unsigned int ms,
+	const char *detail);
+void events_gone(struct hostd *h, const struct control_client *c);
 
 /* --- keys.c: records, pairing, rekeying ------------------------------------------------------------- */
 /* Reads the guest's record into ret: 1 there is one, 0 none, negative errno (said in the log). */

@@ -11,6 +11,7 @@
 void hostd_world_changed(struct hostd *h)
 {
 	h->world_stale = true;
+	events_poke(h);
 }
 
 static void add_machine(struct hostd *h, const struct guest *g)

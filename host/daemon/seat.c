@@ -145,6 +145,7 @@ static void seat_step(void *ctx, int n, const struct step *s, const char *state,
 	log_line(strcmp(state, "skipped") ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
 		"switch: %d. %s: %s after %u ms%s%s", n + 1, text, state, ms,
 		detail[0] ? ": " : "", detail);
+	events_step(h, n, s, state, ms, detail);
 	if (r->step)
 		r->step(r->userdata, n, s, state, ms, detail);
 }
@@ -188,6 +189,7 @@ static void after_switch(struct hostd *h)
 {
 	struct seat_request home = h->home_after;
 
+	events_poke(h);
 	if (h->stopping)
 		return;
 	/* whom the seat went to, or stayed with, may have died meanwhile */
@@ -267,6 +269,7 @@ void seat_switch(struct hostd *h, const struct intent *i, const char *who,
 		answer(r, EXIT_CODE_FAILED, strerror(-error));
 	else
 		h->seat_request = *r;
+	events_poke(h);
 }
 
 void seat_go_home(struct hostd *h, const struct seat_request *r)

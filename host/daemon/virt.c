@@ -141,6 +141,7 @@ static void on_connection(struct hostd *h, const struct virt_connection *c)
 			h->config->libvirt, up ? "connected" : escape(c->detail));
 	h->virt_up = up;
 	snprintf(h->virt_detail, sizeof(h->virt_detail), "%s", up ? "" : c->detail);
+	events_poke(h);
 }
 
 static void on_event(struct worker *w, const void *msg, size_t size, int fd, void *userdata)
