@@ -190,7 +190,7 @@ int virt_start(struct hostd *h)
 	const char *argv[] = { path, "watch", h->config->libvirt, NULL };
 	/* a private libvirt (tests, qemu:///session) is found through these */
 	static const char *const pass[] = { "PATH", "HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME",
-		"XDG_CACHE_HOME", "LIBVIRT_DEFAULT_URI" };
+		"XDG_CACHE_HOME", "XDG_DATA_HOME", "LIBVIRT_DEFAULT_URI", "LIBVIRT_AUTOSTART" };
 	char *env[ARRAY_SIZE(pass) + 2] = { NULL };
 	size_t n = 0;
 	struct worker_spec spec = {
