@@ -69,7 +69,8 @@ static void add_machine(struct hostd *h, const struct guest *g)
 
 	*m = (struct world_machine){
 		.known = true,
-		.running = guest_is_running(g),
+		.state = guest_is_running(g) ? WORLD_RUNNING : WORLD_OFF,
+		.agent = g->paired && guest_has_channel(g),
 		.session = g->state == LINK_UP,
 		.n_gpus = g->n_gpus,
 	};
@@ -97,7 +98,7 @@ const struct world *hostd_world(struct hostd *h)
 	h->world_stale = false;
 	w->machines = h->machines;
 	h->machines[WORLD_HOST] =
-		(struct world_machine){ .known = true, .running = true, .session = true };
+		(struct world_machine){ .known = true, .state = WORLD_RUNNING, .session = true };
 	snprintf(h->machines[WORLD_HOST].name, sizeof(h->machines[WORLD_HOST].name), "host");
 	w->n_machines = 1;
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++) {

@@ -327,7 +327,7 @@ static void add_machine(const struct world *w, int i, struct msg_result *r)
 {
 	const struct world_machine *m = &w->machines[i];
 	const char *why;
-	uint32_t flags = (m->running ? MSG_MACHINE_RUNNING : 0) |
+	uint32_t flags = (world_is_running(m) ? MSG_MACHINE_RUNNING : 0) |
 		(m->session ? MSG_MACHINE_SESSION : 0) |
 		(w->holder == i ? MSG_MACHINE_HOLDER : 0) |
 		(world_is_target(w, i, &why) ? MSG_MACHINE_TARGET : 0);

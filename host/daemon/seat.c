@@ -146,8 +146,14 @@ static void seat_step(void *ctx, int n, const struct step *s, const char *state,
 		r->step(r->userdata, n, s, state, ms, detail);
 }
 
-static void seat_shown(void *ctx, int monitor, int input, int32_t value)
+static const struct world *seat_world(void *ctx)
 {
+	return hostd_world(ctx);
+}
+
+static void seat_shown(void *ctx, int monitor, int input, int32_t value, enum world_writer by)
+{
+	(void)by;
 	monitors_learn(ctx, monitor, input, value);
 }
 
@@ -194,13 +200,14 @@ static void seat_done(void *ctx, struct execution *x, enum exit_code code, bool 
 		copy[0] ? ": " : "", copy);
 	end_request(h, code, copy);
 	/* whom the seat went to may have died meanwhile */
-	if (h->world.holder != WORLD_HOST && !h->machines[h->world.holder].running)
+	if (h->world.holder != WORLD_HOST && !world_is_up(&h->machines[h->world.holder]))
 		seat_machine_lost(h, h->world.holder);
 }
 
 static const struct execute_ops seat_ops = {
 	.write = seat_write,
 	.read = seat_read,
+	.world = seat_world,
 	.on_step = seat_step,
 	.on_shown = seat_shown,
 	.on_done = seat_done,
