@@ -7,6 +7,7 @@ VERSION := 0.1.0
 PREFIX  ?= /usr
 BUILD   ?= build
 V       ?= 0
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 SAN     ?= 0
 ROOT    := $(abspath .)
 
@@ -17,6 +18,13 @@ AR      := $(if $(findstring clang,$(CC)),llvm-ar,gcc-ar)
 PKG_CONFIG ?= pkg-config
 Q       := $(if $(filter 1,$(V)),,@)
 say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
+
+# all cores, unless the caller says how many; a make within this one shares them
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(JOBS)
+endif
+# objects of tests are wanted again
+.SECONDARY:
 
 LIBEXECDIR := $(PREFIX)/libexec/virt-aid
 

@@ -84,7 +84,8 @@ class Teller:
         """A line that changes while something takes its time; on a terminal only."""
         if self.terminal:
             dots = "." * (1 + int((time.monotonic() - START) * 3) % 3)
-            print(f"\r{time.monotonic() - START:6.1f} s  demo   {text}{dots:<3}", end="", flush=True)
+            line = f"\r{time.monotonic() - START:6.1f} s  demo   {text}{dots:<3}"
+            print(line, end="", flush=True)
             self.waiting = True
 
     def calm(self):

@@ -45,11 +45,13 @@ def main():
     parser.add_argument("layer")
     parser.add_argument("--build", required=True)
     parser.add_argument("--test", default="")
+    parser.add_argument("--also", nargs="*", default=[], help="test programs from elsewhere")
     parser.add_argument("--timeout", type=float, default=120)
     parser.add_argument("-v", "--verbose", action="store_true")
     args = parser.parse_args()
     folder = pathlib.Path(args.build) / "tests" / args.layer
     programs = sorted(p for p in folder.glob("test-*") if p.suffix == "" and os.access(p, os.X_OK))
+    programs += [pathlib.Path(also).resolve() for also in args.also]
     program, _, case = args.test.partition(":")
     if program:
         exact = [p for p in programs if p.name in (program, f"test-{program}")]

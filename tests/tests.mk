@@ -74,14 +74,15 @@ check-rig-a check-rig-b: check-rig-%:
 # the story, on a machine without a spare GPU and without a guest
 demo:
 	$(Q)sh tests/deps.sh demo
-	$(Q)$(MAKE) --no-print-directory -j2 all rig
+	$(Q)$(MAKE) --no-print-directory -s all rig
 	$(Q)VA_BUILD=$(abspath $(BUILD)) python3 tests/demo.py
 
 # every unit test runs under ASan and UBSan
 check-unit:
 	$(Q)sh tests/deps.sh check
 	$(Q)$(MAKE) --no-print-directory SAN=1 BUILD=$(BUILD)/san unit-programs
-	$(Q)python3 tests/run.py unit --build $(BUILD)/san $(if $(TEST),--test $(TEST))
+	$(Q)python3 tests/run.py unit --build $(BUILD)/san --also tests/vectors/check.py \
+		$(if $(TEST),--test $(TEST))
 
 # T seconds for each fuzzer
 fuzz:

@@ -36,10 +36,8 @@ bool link_is_asked_by(enum link_role role, const struct message *m)
 			return true;
 		return host == (m->query.question == MSG_Q_DDC_DETECT ||
 				       m->query.question == MSG_Q_DDC_READ);
-	case MSG_EVENT:
-		return host == (m->event.kind != MSG_EV_MONITORS_CHANGED);
-	default:
-		return true;
+	case MSG_EVENT: return host == (m->event.kind != MSG_EV_MONITORS_CHANGED);
+	default: return true;
 	}
 }
 
@@ -48,7 +46,7 @@ bool link_rpc_send(struct link *l, const struct message *m)
 {
 	size_t n = 0;
 	bool sent = rpc_encode(m, l->encoded, sizeof(l->encoded), &n) == VA_OK &&
-		link_session_seal(l, RECORD_RPC, l->encoded, n);
+		    link_session_seal(l, RECORD_RPC, l->encoded, n);
 
 	sodium_memzero(l->encoded, n);
 	return sent;
@@ -98,6 +96,22 @@ static bool awaits_ticket(const struct link *l)
 	return false;
 }
 
+/* The one that has waited longest and may be sent now. */
+static struct call *next_question(struct link *l)
+{
+	bool no_prepare = awaits_ticket(l);
+	struct call *first = NULL;
+
+	for (unsigned int i = 0; i < MAX_CALLS; i++) {
+		struct call *c = &l->calls[i];
+
+		if (c->state == CALL_QUEUED && !(no_prepare && c->m.kind == MSG_PREPARE) &&
+			(!first || c->order < first->order))
+			first = c;
+	}
+	return first;
+}
+
 void link_calls_flush(struct link *l)
 {
 	link_answers_flush(l);
@@ -105,11 +119,11 @@ void link_calls_flush(struct link *l)
 	for (unsigned int i = 0; i < MAX_CALLS && link_session_may_send(l); i++)
 		if (l->calls[i].state == CALL_TICKET)
 			send_commit(l, &l->calls[i]);
-	for (unsigned int i = 0; i < MAX_CALLS && link_session_may_send(l) && !l->holding; i++) {
-		struct call *c = &l->calls[i];
+	while (link_session_may_send(l) && !l->holding) {
+		struct call *c = next_question(l);
 
-		if (c->state != CALL_QUEUED || (c->m.kind == MSG_PREPARE && awaits_ticket(l)))
-			continue;
+		if (!c)
+			break;
 		send_question(l, c);
 	}
 	if (link_session_may_send(l))
@@ -249,8 +263,8 @@ bool link_calls_on_answer(struct link *l, const struct message *m)
 }
 
 /* --- asking --------------------------------------------------------------------------------- */
-static enum va_err call_begin(struct link *l, uint64_t tag, const struct message *m,
-	uint32_t limit_ms, uint64_t now_ms)
+static enum va_err call_begin(
+	struct link *l, uint64_t tag, const struct message *m, uint32_t limit_ms, uint64_t now_ms)
 {
 	link_tick(l, now_ms);
 	if (!limit_ms || !message_is_valid(m) || !link_is_asked_by(l->role, m))
@@ -267,6 +281,7 @@ static enum va_err call_begin(struct link *l, uint64_t tag, const struct message
 		memset(c, 0, sizeof(*c));
 		c->state = CALL_QUEUED;
 		c->tag = tag;
+		c->order = ++l->call_order;
 		c->m = *m;
 		link_timer_in(l, T_CALL + i, limit_ms);
 		link_calls_flush(l);
@@ -284,8 +299,8 @@ enum va_err link_call(struct link *l, uint64_t tag, const struct msg_prepare *p,
 	return call_begin(l, tag, &m, limit_ms, now_ms);
 }
 
-enum va_err link_query(struct link *l, uint64_t tag, const struct msg_query *q, uint32_t limit_ms,
-	uint64_t now_ms)
+enum va_err link_query(
+	struct link *l, uint64_t tag, const struct msg_query *q, uint32_t limit_ms, uint64_t now_ms)
 {
 	struct message m = { .id = 1, .kind = MSG_QUERY };
 

@@ -18,9 +18,9 @@
 
 #include <string.h>
 
-#define ROLL_OFFER	 1u
-#define ROLL_ANSWER	 2u
-#define ROLL_OFFER_SIZE	 (1u + 4u + 2u * KEYREC_KEY_SIZE)
+#define ROLL_OFFER       1u
+#define ROLL_ANSWER      2u
+#define ROLL_OFFER_SIZE  (1u + 4u + 2u * KEYREC_KEY_SIZE)
 #define ROLL_ANSWER_SIZE (1u + 4u + KEYREC_KEY_SIZE)
 
 bool link_keyroll_is_complete(const struct keyset *next)
@@ -149,8 +149,9 @@ bool link_keyroll_on_record(struct link *l, const uint8_t *untrusted_body, size_
 {
 	if (l->role == LINK_HOST)
 		return n == ROLL_ANSWER_SIZE && untrusted_body[0] == ROLL_ANSWER &&
-			on_answer(l, untrusted_body);
-	return n == ROLL_OFFER_SIZE && untrusted_body[0] == ROLL_OFFER && on_offer(l, untrusted_body);
+		       on_answer(l, untrusted_body);
+	return n == ROLL_OFFER_SIZE && untrusted_body[0] == ROLL_OFFER &&
+	       on_offer(l, untrusted_body);
 }
 
 void link_keyroll_opened(struct link *l)
@@ -188,9 +189,9 @@ static void promoted(struct link *l, bool ok)
 		return;
 	}
 	if (l->role == LINK_GUEST) {
-		l->guest.hello_last_ms = l->now; /* the next try may fail as well: not at once */
+		/* without an answer to these keys the host goes back to the current ones */
+		l->guest.next_refused_until_ms = l->now + NEXT_REFUSED_MS;
 		link_session_end(l);
-		link_guest_slow_down(l);
 	}
 }
 
@@ -209,10 +210,7 @@ void link_keyroll_stored(struct link *l, enum store_why why, bool ok)
 		if (ok)
 			link_session_renew_now(l);
 		break;
-	case STORE_PROMOTE:
-		promoted(l, ok);
-		break;
-	default:
-		break;
+	case STORE_PROMOTE: promoted(l, ok); break;
+	default: break;
 	}
 }

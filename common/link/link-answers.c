@@ -99,7 +99,7 @@ static struct request *find_request(struct link *l, const struct message *m)
 	for (unsigned int i = 0; i < MAX_CALLS; i++) {
 		struct request *r = &l->requests[i];
 		bool open = r->state == REQUEST_OPEN ||
-			(r->state == REQUEST_REPLY && r->m.kind == MSG_PENDING);
+			    (r->state == REQUEST_REPLY && r->m.kind == MSG_PENDING);
 
 		if (open && r->id == m->id)
 			return r;
@@ -119,8 +119,8 @@ enum va_err link_reply(struct link *l, uint64_t session, const struct message *m
 	r = find_request(l, m);
 	if (!r)
 		return VA_E_STATE;
-	if (m->kind != MSG_RESULT && (r->kind != MSG_PREPARE ||
-					     (m->kind != MSG_TICKET && m->kind != MSG_PENDING)))
+	if (m->kind != MSG_RESULT &&
+		(r->kind != MSG_PREPARE || (m->kind != MSG_TICKET && m->kind != MSG_PENDING)))
 		return VA_E_RANGE;
 	if (m->kind == MSG_PENDING && (r->pending || r->state == REQUEST_REPLY))
 		return VA_E_STATE;

@@ -18,8 +18,8 @@
 static bool is_vital(enum link_event_kind kind)
 {
 	return kind == LINK_EV_ANSWER || kind == LINK_EV_DOWN || kind == LINK_EV_UP ||
-		kind == LINK_EV_STORE || kind == LINK_EV_PAIRED || kind == LINK_EV_RESET_PIPE ||
-		kind == LINK_EV_PAIR_FAILED;
+	       kind == LINK_EV_STORE || kind == LINK_EV_PAIRED || kind == LINK_EV_RESET_PIPE ||
+	       kind == LINK_EV_PAIR_FAILED;
 }
 
 bool link_event_push(struct link *l, const struct event_entry *e)
@@ -77,11 +77,8 @@ static void fill_message(struct link *l, const struct event_entry *e)
 {
 	struct message *m = &l->event_message;
 
-	memset(m, 0, sizeof(*m));
 	switch (e->kind) {
-	case LINK_EV_REQUEST:
-		*m = l->requests[e->slot].m;
-		break;
+	case LINK_EV_REQUEST: *m = l->requests[e->slot].m; break;
 	case LINK_EV_ANSWER:
 		if (e->slot != EVENT_OWN) {
 			*m = l->calls[e->slot].m;
@@ -101,8 +98,7 @@ static void fill_message(struct link *l, const struct event_entry *e)
 		m->event.kind = e->notice;
 		m->event.value = e->value;
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
@@ -118,26 +114,18 @@ static void fill(struct link *l, const struct event_entry *e, struct link_event 
 	case LINK_EV_NOTICE:
 	case LINK_EV_REQUEST:
 	case LINK_EV_ANSWER:
-	case LINK_EV_PENDING:
-		ret->message = &l->event_message;
-		break;
-	case LINK_EV_STORE:
-		ret->record = &l->store;
-		break;
-	case LINK_EV_PAIRED:
-		memcpy(ret->words, l->pair.words, sizeof(ret->words));
-		break;
-	case LINK_EV_RESET_PIPE:
-		ret->backoff_ms = e->value;
-		break;
-	default:
-		break;
+	case LINK_EV_PENDING: ret->message = &l->event_message; break;
+	case LINK_EV_STORE: ret->record = &l->store; break;
+	case LINK_EV_PAIRED: memcpy(ret->words, l->pair.words, sizeof(ret->words)); break;
+	case LINK_EV_RESET_PIPE: ret->backoff_ms = e->value; break;
+	default: break;
 	}
 }
 
 bool link_next(struct link *l, struct link_event *ret)
 {
 	memset(ret, 0, sizeof(*ret));
+	WIPE(l->event_message);
 	while (l->n_events) {
 		struct event_entry e = l->events[l->event_head];
 

@@ -177,6 +177,8 @@ void link_guest_on_init(struct link *l, const uint8_t *untrusted_b)
 		link_event_hint(l, LINK_HINT_FOREIGN_KEY);
 		return;
 	}
+	if (keys == &l->rec.next && l->now < g->next_refused_until_ms)
+		return;
 	if (!link_wire_take_token(l))
 		return;
 	if (link_handshake_init(l, keys, g->hello, untrusted_b, &hs) == VA_OK &&

@@ -58,51 +58,52 @@ enum body_type {
 #define P_DONE_SIZE  36u
 #define P_ACK_SIZE   36u
 
-#define LINK_VERSION	    1u
+#define LINK_VERSION        1u
 #define HELLO_FLAG_UNPAIRED 0x01u
-#define NONCE_SIZE	    16u
-#define ECHO_SIZE	    8u /* bytes of the nonce that INIT and RESP repeat */
-#define INIT_BOUND	    20u /* bytes of INIT that go into the prologue */
-#define LABEL		    "VIRTAID1"
-#define LABEL_SIZE	    8u
-#define PROLOGUE_SIZE	    (LABEL_SIZE + KEYREC_ID_SIZE + HELLO_SIZE + INIT_BOUND)
+#define NONCE_SIZE          16u
+#define ECHO_SIZE           8u  /* bytes of the nonce that INIT and RESP repeat */
+#define INIT_BOUND          20u /* bytes of INIT that go into the prologue */
+#define LABEL               "VIRTAID1"
+#define LABEL_SIZE          8u
+#define PROLOGUE_SIZE       (LABEL_SIZE + KEYREC_ID_SIZE + HELLO_SIZE + INIT_BOUND)
 
 /* --- limits, PROTOCOL.md 9; milliseconds ------------------------------------------------------ */
-#define TX_SIZE		    16384u
-#define HELLO_FIRST_MS	    2000u
-#define HELLO_MAX_MS	    30000u
-#define NONCE_LIFE_MS	    60000u
-#define PEND_MS		    3000u
-#define SOLICIT_FIRST_MS    2000u
-#define SOLICIT_MAX_MS	    60000u
-#define PEER_QUIET_MS	    60000u /* no unasked SOLICIT where nothing came for so long */
-#define PER_SECOND_MS	    1000u
-#define REJECT_MS	    10000u
-#define UNCONFIRMED_MS	    5000u
-#define PING_MS		    10000u
-#define DEAD_MS		    25000u
-#define SUSPECT_MS	    2000u
-#define RENEW_MS	    (15u * 60u * 1000u)
-#define RENEW_RECORDS	    65536u
-#define HARD_MS		    (20u * 60u * 1000u)
-#define HOLD_MS		    5000u
-#define DRAIN_MS	    3000u
-#define BUCKET_MAX_MS	    10000u /* five tokens of */
-#define BUCKET_TOKEN_MS	    2000u  /* one handshake */
-#define NOISE_FRAMES	    64u
-#define NOISE_WINDOW_MS	    10000u
-#define RESET_FIRST_MS	    5000u
-#define RESET_MAX_MS	    60000u
-#define HINT_MS		    60000u
-#define MISMATCH_ROW	    5u
-#define NEXT_KEY_TRIES	    3u
-#define MAX_CALLS	    4u
-#define MAX_NOTICES	    4u
-#define PAIR_PAUSE_MS	    2000u
-#define PAIR_RUN_MS	    15000u
-#define PAIR_ACK_MS	    60000u
-#define PAIR_RESEND_MS	    1000u
-#define PAIR_RESEND_MAX_MS  8000u
+#define TX_SIZE            16384u
+#define HELLO_FIRST_MS     2000u
+#define HELLO_MAX_MS       30000u
+#define NONCE_LIFE_MS      60000u
+#define PEND_MS            3000u
+#define SOLICIT_FIRST_MS   2000u
+#define SOLICIT_MAX_MS     60000u
+#define PEER_QUIET_MS      60000u /* no unasked SOLICIT where nothing came for so long */
+#define PER_SECOND_MS      1000u
+#define REJECT_MS          10000u
+#define UNCONFIRMED_MS     5000u
+#define PING_MS            10000u
+#define DEAD_MS            25000u
+#define SUSPECT_MS         2000u
+#define RENEW_MS           (15u * 60u * 1000u)
+#define RENEW_RECORDS      65536u
+#define HARD_MS            (20u * 60u * 1000u)
+#define HOLD_MS            5000u
+#define DRAIN_MS           3000u
+#define BUCKET_MAX_MS      10000u /* five tokens of */
+#define BUCKET_TOKEN_MS    2000u  /* one handshake */
+#define NOISE_FRAMES       64u
+#define NOISE_WINDOW_MS    10000u
+#define RESET_FIRST_MS     5000u
+#define RESET_MAX_MS       60000u
+#define HINT_MS            60000u
+#define MISMATCH_ROW       5u
+#define NEXT_KEY_TRIES     3u
+#define NEXT_REFUSED_MS    (10u * 60u * 1000u)
+#define MAX_CALLS          4u
+#define MAX_NOTICES        4u
+#define PAIR_PAUSE_MS      2000u
+#define PAIR_RUN_MS        15000u
+#define PAIR_ACK_MS        60000u
+#define PAIR_RESEND_MS     1000u
+#define PAIR_RESEND_MAX_MS 8000u
 
 /* A lower one goes first when several are due: what ends keys before what uses them. */
 enum link_timer {
@@ -126,31 +127,32 @@ enum link_timer {
 
 struct session {
 	bool live;
-	bool next_keys;	    /* made with the record's next key set */
-	bool heard;	    /* a record of it has opened */
-	bool promoted;	    /* its keys were handed out to be stored as the current ones */
+	bool next_keys; /* made with the record's next key set */
+	bool heard;     /* a record of it has opened */
+	bool promoted;  /* its keys were handed out to be stored as the current ones */
 	uint8_t sid[RECORD_SID_SIZE];
 	struct noise_cipher tx, rx;
 	uint64_t last_rx_ms;
-	uint32_t records;   /* both directions */
+	uint32_t records;      /* both directions */
 	uint32_t id_tx, id_rx; /* of the last request each way */
 };
 
 /* One of our requests. */
 enum call_state {
 	CALL_FREE = 0,
-	CALL_QUEUED,	/* PREPARE or QUERY is still to be sent */
-	CALL_ASKED,	/* it was; TICKET, PENDING or RESULT may come */
-	CALL_TICKET,	/* COMMIT is still to be sent */
+	CALL_QUEUED,    /* PREPARE or QUERY is still to be sent */
+	CALL_ASKED,     /* it was; TICKET, PENDING or RESULT may come */
+	CALL_TICKET,    /* COMMIT is still to be sent */
 	CALL_COMMITTED, /* it was; only RESULT may come */
-	CALL_DONE,	/* m is the RESULT, until link_next() has handed it over */
+	CALL_DONE,      /* m is the RESULT, until link_next() has handed it over */
 };
 
 struct call {
 	enum call_state state;
-	bool over; /* the caller was told the outcome already; the other side owes its answer */
+	bool over;    /* the caller was told the outcome already; the other side owes its answer */
 	bool pending; /* PENDING came */
 	uint32_t id;
+	uint64_t order; /* in which they were begun */
 	uint64_t tag;
 	uint8_t ticket[MSG_TICKET_SIZE];
 	struct message m;
@@ -172,7 +174,7 @@ struct request {
 };
 
 #define EVENT_SLOTS    64u
-#define EVENT_RESERVED 24u /* slots that only answers, ends and stores may take */
+#define EVENT_RESERVED 24u   /* slots that only answers, ends and stores may take */
 #define EVENT_OWN      0xffu /* the message of an ANSWER or PENDING is made from value */
 
 struct event_entry {
@@ -181,9 +183,9 @@ struct event_entry {
 	uint64_t session;
 	uint64_t tag;
 	uint32_t attempts;
-	uint32_t value; /* outcome, expires_ms, back-off, value of a notice */
+	uint32_t value;      /* outcome, expires_ms, back-off, value of a notice */
 	uint32_t notice, id; /* of a notice: enum msg_event_kind; number */
-	uint8_t slot;	/* of the call, request or notice; or EVENT_OWN */
+	uint8_t slot;        /* of the call, request or notice; or EVENT_OWN */
 };
 
 enum store_why {
@@ -192,7 +194,7 @@ enum store_why {
 	STORE_ROLL_BEGIN,    /* host: its half */
 	STORE_ROLL_ANSWER,   /* guest: both halves */
 	STORE_ROLL_COMPLETE, /* host: both halves */
-	STORE_PROMOTE,	     /* next has become cur */
+	STORE_PROMOTE,       /* next has become cur */
 };
 
 /* --- handshake ------------------------------------------------------------------------------ */
@@ -215,13 +217,15 @@ struct guest_state {
 	uint64_t nonce_ms;
 	uint64_t hello_last_ms;
 	uint32_t hello_backoff_ms;
-	uint64_t solicited_ms; /* of the SOLICIT that is being answered */
+	uint64_t solicited_ms;          /* of the SOLICIT that is being answered */
+	uint64_t next_refused_until_ms; /* the disk would not take the next keys as current */
 };
 
 /* --- pairing -------------------------------------------------------------------------------- */
 enum pair_step {
 	PAIR_IDLE = 0,
-	PAIR_HELLO,   /* guest: P_HELLO out			host: P_START out, P_SHARE awaited */
+	PAIR_HELLO,   /* guest: P_HELLO out			host: P_START out, P_SHARE awaited
+		       */
 	PAIR_XX1,     /* guest: P_XX1 awaited */
 	PAIR_XX2,     /* host: P_XX1 out, P_XX2 awaited */
 	PAIR_XX3,     /* guest: P_XX2 out, P_XX3 awaited */
@@ -284,7 +288,7 @@ struct link {
 	uint8_t tx[TX_SIZE];
 	size_t tx_head, tx_len;
 	bool heard_any;
-	uint64_t last_byte_ms;	/* of the peer, whatever it was */
+	uint64_t last_byte_ms;  /* of the peer, whatever it was */
 	uint64_t last_heard_ms; /* authenticated */
 	uint64_t bad_since_ms;
 	uint32_t bad_frames;
@@ -299,13 +303,14 @@ struct link {
 	bool hold_renewal;   /* the executor's word */
 	bool renew_due;
 	bool renew_asked; /* SOLICIT (host) or HELLO (guest) of this attempt is out */
-	bool holding;	  /* no new call is started */
+	bool holding;     /* no new call is started */
 
 	struct host_state host;
 	struct guest_state guest;
 	struct pair_state pair;
 
 	struct call calls[MAX_CALLS];
+	uint64_t call_order;
 	struct request requests[MAX_CALLS];
 	struct msg_event notices[MAX_NOTICES]; /* to be sent */
 	unsigned int n_notices;
@@ -318,9 +323,9 @@ struct link {
 	uint64_t hint_ms[16];
 
 	uint8_t plain[RECORD_MAX_PADDED]; /* of the record being handled; wiped after it */
-	uint8_t body[RECORD_MAX_SIZE];	  /* of the frame being built */
-	uint8_t encoded[RPC_MAX];	  /* message being sealed; wiped after it */
-	struct message incoming;	  /* likewise */
+	uint8_t body[RECORD_MAX_SIZE];    /* of the frame being built */
+	uint8_t encoded[RPC_MAX];         /* message being sealed; wiped after it */
+	struct message incoming;          /* likewise */
 	struct rpc_arena arena;
 };
 
@@ -366,11 +371,10 @@ void link_wire_count_mismatch(struct link *l);
 void link_prologue(const struct link *l, const uint8_t hello[HELLO_SIZE],
 	const uint8_t init[INIT_SIZE], uint8_t ret[PROLOGUE_SIZE]);
 enum va_err link_handshake_init(struct link *l, const struct keyset *keys,
-	const uint8_t hello[HELLO_SIZE], const uint8_t init[INIT_SIZE],
-	struct noise_handshake *hs);
+	const uint8_t hello[HELLO_SIZE], const uint8_t init[INIT_SIZE], struct noise_handshake *hs);
 
 void link_host_connected(struct link *l);
-void link_host_heard(struct link *l); /* bytes came */
+void link_host_heard(struct link *l);   /* bytes came */
 void link_host_solicit(struct link *l); /* now, or when a second is over since the last */
 void link_host_on_timer(struct link *l, unsigned int timer);
 void link_host_on_hello(struct link *l, const uint8_t *untrusted_b);
@@ -378,7 +382,7 @@ void link_host_on_resp(struct link *l, const uint8_t *untrusted_b);
 void link_host_forget(struct link *l); /* INIT that is out */
 
 void link_guest_connected(struct link *l);
-void link_guest_hello(struct link *l); /* likewise */
+void link_guest_hello(struct link *l);       /* likewise */
 void link_guest_hello_fresh(struct link *l); /* with another nonce */
 void link_guest_on_timer(struct link *l, unsigned int timer);
 void link_guest_on_solicit(struct link *l, const uint8_t *untrusted_b);
@@ -388,8 +392,8 @@ void link_guest_slow_down(struct link *l); /* a REJECT came */
 
 /* --- session.c ------------------------------------------------------------------------------ */
 /* Makes *s of a handshake that is done; h is wiped. False: it was not. */
-bool link_session_make(struct link *l, struct session *s, struct noise_handshake *hs,
-	bool next_keys);
+bool link_session_make(
+	struct link *l, struct session *s, struct noise_handshake *hs, bool next_keys);
 /* Makes s the current session and wipes it; the old one, if any, ends without a gap. */
 void link_session_install(struct link *l, struct session *s);
 /* Ends the current session, answers what is outstanding, and asks for another. */
@@ -402,6 +406,8 @@ bool link_session_may_send(const struct link *l);
 /* Seals and queues; false: the session is over. Only where link_session_may_send(). */
 bool link_session_seal(struct link *l, enum record_kind kind, const uint8_t *body, size_t n);
 void link_session_on_data(struct link *l, const uint8_t *untrusted_b, size_t n);
+/* Of another session, as is normal after a restart of either side; a live session does not care. */
+void link_session_on_stranger(struct link *l);
 void link_session_on_timer(struct link *l, unsigned int timer);
 /* Renewal: call it where something changed that it may wait for. */
 void link_session_renew(struct link *l);

@@ -104,7 +104,8 @@ bool link_wire_take_token(struct link *l)
 	uint64_t gained = l->now - l->bucket_at_ms;
 
 	l->bucket_at_ms = l->now;
-	l->bucket_ms = gained > BUCKET_MAX_MS - l->bucket_ms ? BUCKET_MAX_MS : l->bucket_ms + gained;
+	l->bucket_ms =
+		gained > BUCKET_MAX_MS - l->bucket_ms ? BUCKET_MAX_MS : l->bucket_ms + gained;
 	if (l->bucket_ms < BUCKET_TOKEN_MS)
 		return false;
 	l->bucket_ms -= BUCKET_TOKEN_MS;

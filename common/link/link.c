@@ -201,6 +201,17 @@ static void on_body(struct link *l, const uint8_t *untrusted_b, size_t n)
 	link_wire_count_bad(l);
 }
 
+/*
+ * A run that is no frame. Without a session, records are too long to be read: these may be of one
+ * that only the other side still has, and it should learn that.
+ */
+static void on_noise(struct link *l)
+{
+	link_wire_count_bad(l);
+	if (!l->muted)
+		link_session_on_stranger(l);
+}
+
 void link_input(struct link *l, const uint8_t *bytes, size_t n, uint64_t now_ms)
 {
 	pass(l, now_ms);
@@ -213,7 +224,8 @@ void link_input(struct link *l, const uint8_t *bytes, size_t n, uint64_t now_ms)
 	while (n && !l->muted) {
 		const uint8_t *untrusted_body = NULL;
 		size_t used = 0, len = 0;
-		enum va_err e = frame_reader_push(&l->reader, bytes, n, &used, &untrusted_body, &len);
+		enum va_err e =
+			frame_reader_push(&l->reader, bytes, n, &used, &untrusted_body, &len);
 
 		bytes += used;
 		n -= used;
@@ -222,7 +234,7 @@ void link_input(struct link *l, const uint8_t *bytes, size_t n, uint64_t now_ms)
 		else if (e == VA_OK)
 			break;
 		else
-			link_wire_count_bad(l);
+			on_noise(l);
 	}
 	link_calls_flush(l);
 }

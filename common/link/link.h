@@ -49,7 +49,9 @@ enum link_hint {
 
 enum link_event_kind {
 	LINK_EV_NONE = 0,
-	LINK_EV_UP,	 /* session: number of the new session; requests may flow */
+	LINK_EV_UP,	 /* session: number of the new session; requests may flow. A session that
+			    is renewed, or replaced by a peer that was restarted, gives the next
+			    UP without a DOWN: what was asked under the old number is void */
 	LINK_EV_DOWN,	 /* session: number of the one that ended; all outstanding calls were
 			    answered with events of their own before this one */
 	LINK_EV_REQUEST, /* message: PREPARE, COMMIT or QUERY, valid, to be answered by link_reply */
@@ -116,7 +118,13 @@ uint64_t link_last_heard_ms(const struct link *l);  /* 0: never */
 /*
  * Ask the other side. At most 4 outstanding, VA_E_LIMIT above; VA_E_STATE without a session.
  * The tag comes back in PENDING and ANSWER. limit_ms: how long the answer may take in all; when
- * it is over the answer is NOT_SENT before COMMIT and UNKNOWN after it.
+ * it is over the answer is NOT_SENT before COMMIT and UNKNOWN after it. So it is when the session
+ * ends. When it is renewed or replaced, a call that has not been committed has had no effect and
+ * is asked again in the new session by itself, within its limit (a second PENDING may come); one
+ * that was committed is answered UNKNOWN. A renewal waits for calls, so this is rare. Calls are
+ * sent in the order they were made, a PREPARE when the one before it has its ticket or its answer.
+ * A call that ran out of time counts as outstanding until the other side has answered it.
+ * VA_E_RANGE: not valid, limit_ms is 0, or an operation or question of the other role's half.
  */
 enum va_err link_call(struct link *l, uint64_t tag, const struct msg_prepare *p, uint32_t limit_ms,
 	uint64_t now_ms);
@@ -126,7 +134,9 @@ enum va_err link_notify(struct link *l, const struct msg_event *e, uint64_t now_
 /*
  * Answer a request of this session: TICKET or PENDING or RESULT for PREPARE, RESULT for COMMIT
  * and QUERY; a PENDING is followed by TICKET or RESULT with the same id. VA_E_STATE where the
- * session is no longer that one.
+ * session is no longer that one, or the request is not there or answered already; VA_E_RANGE where
+ * m is not valid or no answer to that kind of request. Requests for the other role's half are
+ * answered UNSUPPORTED by the link itself.
  */
 enum va_err link_reply(struct link *l, uint64_t session, const struct message *m, uint64_t now_ms);
 
@@ -160,7 +170,11 @@ void link_pair_close(struct link *l, uint64_t now_ms);
 /* The record of LINK_EV_STORE is on the disk (ok), or could not be written. */
 void link_stored(struct link *l, bool ok, uint64_t now_ms);
 
-/* Host: start a key roll (KEYROLL). VA_E_STATE without a session or during another. */
+/*
+ * Host: start a key roll (KEYROLL): LINK_EV_STORE two or three times, at last with the new keys as
+ * the current ones. VA_E_STATE without a session, during another, or while a record is being
+ * stored.
+ */
 enum va_err link_rekey(struct link *l, uint64_t now_ms);
 
 #endif

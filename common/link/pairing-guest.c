@@ -74,7 +74,7 @@ static bool share(struct link *l)
 	link_pair_body(r->share, BODY_P_SHARE, 0, 0);
 	memcpy(r->share + 4, r->cpace.share, CPACE_SHARE_SIZE);
 	fine = cpace_finish(&r->cpace, r->start + 4 + NONCE_SIZE, none, none, isk) == VA_OK &&
-		link_pair_noise_init(l, isk) == VA_OK;
+	       link_pair_noise_init(l, isk) == VA_OK;
 	WIPE(isk);
 	if (fine)
 		link_pair_out(l, r->share, P_SHARE_SIZE, true);
@@ -94,7 +94,7 @@ static void on_start(struct link *l, const uint8_t *untrusted_b)
 		fine = share(l);
 	else
 		fine = !memcmp(untrusted_b + 4 + NONCE_SIZE, zeros, sizeof(zeros)) &&
-			link_pair_noise_init(l, NULL) == VA_OK;
+		       link_pair_noise_init(l, NULL) == VA_OK;
 	if (fine)
 		progress(l, PAIR_XX1);
 	else
@@ -157,7 +157,8 @@ static void on_xx3(struct link *l, const uint8_t *untrusted_b)
 	}
 	memcpy(r->guest_id, payload, KEYREC_ID_SIZE);
 	memcpy(r->psk, payload + KEYREC_ID_SIZE, KEYREC_KEY_SIZE);
-	fine = n == sizeof(payload) && !memcmp(payload + KEYREC_ID_SIZE + KEYREC_KEY_SIZE, zeros, 4);
+	fine = n == sizeof(payload) &&
+	       !memcmp(payload + KEYREC_ID_SIZE + KEYREC_KEY_SIZE, zeros, 4);
 	WIPE(payload);
 	link_pair_body(body, BODY_P_DONE, 0, 0);
 	if (!fine || !link_pair_noise_done(l) ||
@@ -167,7 +168,8 @@ static void on_xx3(struct link *l, const uint8_t *untrusted_b)
 	}
 	link_pair_out(l, body, sizeof(body), true);
 	progress(l, PAIR_ACK);
-	/* the host may hold the new keys already: give up late, or where it knows nothing of them */
+	/* the host may hold the new keys already: give up late, or where it knows nothing of them
+	 */
 	link_timer_in(l, T_PAIR_RUN, PAIR_ACK_MS);
 }
 
@@ -185,7 +187,7 @@ static void on_ack(struct link *l, const uint8_t *untrusted_b)
 		return;
 	rx = r->rx;
 	fine = noise_cipher_open(&rx, NULL, 0, untrusted_b + 4, P_ACK_SIZE - 4, plain) == VA_OK &&
-		!memcmp(plain, zeros, sizeof(zeros));
+	       !memcmp(plain, zeros, sizeof(zeros));
 	noise_cipher_wipe(&rx);
 	if (!fine) /* forged: the host may have stored the keys, so the true one is still awaited */
 		return;

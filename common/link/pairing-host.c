@@ -48,12 +48,12 @@ void link_pair_on_reject(struct link *l, enum link_hint code)
 	struct pair_run *r = &l->pair.run;
 
 	if (l->role == LINK_HOST) {
-		if (code == LINK_HINT_PAIRING_FAILED && r->step > PAIR_IDLE && r->step < PAIR_STORING)
+		if (code == LINK_HINT_PAIRING_FAILED && r->step > PAIR_IDLE &&
+			r->step < PAIR_STORING)
 			link_pair_host_run_failed(l);
 		return;
 	}
-	if (r->step == PAIR_HELLO &&
-		(code == LINK_HINT_PAIRING_CLOSED || code == LINK_HINT_BUSY)) {
+	if (r->step == PAIR_HELLO && (code == LINK_HINT_PAIRING_CLOSED || code == LINK_HINT_BUSY)) {
 		/* somebody may be opening the window just now */
 		r->resend_ms = PAIR_PAUSE_MS + PAIR_RESEND_MS;
 		link_timer_in(l, T_PAIR_RESEND, r->resend_ms);
@@ -156,7 +156,7 @@ static void on_share(struct link *l, const uint8_t *untrusted_b)
 	memcpy(r->share, untrusted_b, P_SHARE_SIZE);
 	remember(l, untrusted_b, P_SHARE_SIZE);
 	fine = cpace_finish(&r->cpace, untrusted_b + 4, none, none, isk) == VA_OK &&
-		send_xx1(l, isk, true);
+	       send_xx1(l, isk, true);
 	WIPE(isk);
 	if (!fine)
 		break_run(l);
@@ -195,8 +195,9 @@ static void on_xx2(struct link *l, const uint8_t *untrusted_b)
 	memcpy(payload, r->guest_id, KEYREC_ID_SIZE);
 	memcpy(payload + KEYREC_ID_SIZE, r->psk, KEYREC_KEY_SIZE);
 	link_pair_body(body, BODY_P_XX3, 0, 0);
-	fine = noise_handshake_write(&r->hs, payload, sizeof(payload), body + 4, sizeof(body) - 4,
-		       &n) == VA_OK && link_pair_noise_done(l);
+	fine = noise_handshake_write(
+		       &r->hs, payload, sizeof(payload), body + 4, sizeof(body) - 4, &n) == VA_OK &&
+	       link_pair_noise_done(l);
 	WIPE(payload);
 	if (!fine) {
 		break_run(l);

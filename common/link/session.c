@@ -15,8 +15,8 @@
 
 #include <string.h>
 
-bool link_session_make(struct link *l, struct session *s, struct noise_handshake *hs,
-	bool next_keys)
+bool link_session_make(
+	struct link *l, struct session *s, struct noise_handshake *hs, bool next_keys)
 {
 	memset(s, 0, sizeof(*s));
 	if (!noise_handshake_is_done(hs))
@@ -75,6 +75,7 @@ void link_session_install(struct link *l, struct session *s)
 	link_fit_reader(l);
 	l->mismatches = 0;
 	l->hint = LINK_HINT_NONE;
+	memset(l->hint_given, 0, sizeof(l->hint_given)); /* after it, a hint is news again */
 	l->host.reset_backoff_ms = RESET_FIRST_MS;
 	l->host.solicit_backoff_ms = SOLICIT_FIRST_MS;
 	l->host.renew_backoff_ms = SOLICIT_FIRST_MS;
@@ -116,7 +117,7 @@ bool link_session_may_send(const struct link *l)
 	/* the guest says nothing between RESP and the record that confirms it, nor in a session
 	 * of keys that its disk does not yet name as the current ones */
 	return l->cur.live && !l->next.live &&
-		!(l->role == LINK_GUEST && l->cur.next_keys && l->store_why == STORE_PROMOTE);
+	       !(l->role == LINK_GUEST && l->cur.next_keys && l->store_why == STORE_PROMOTE);
 }
 
 static void count_record(struct link *l)
@@ -130,8 +131,8 @@ bool link_session_seal(struct link *l, enum record_kind kind, const uint8_t *bod
 	size_t len = record_size(n);
 
 	if (!len || !link_wire_has_room(l, len) ||
-		record_seal(&l->cur.tx, l->cur.sid, kind, body, n, l->body, sizeof(l->body), &len) !=
-			VA_OK) {
+		record_seal(&l->cur.tx, l->cur.sid, kind, body, n, l->body, sizeof(l->body),
+			&len) != VA_OK) {
 		/* a peer that does not read has no session */
 		link_wire_purge(l);
 		link_session_end(l);
@@ -152,11 +153,8 @@ static bool on_rpc(struct link *l, const struct record *r)
 	switch (m->kind) {
 	case MSG_TICKET:
 	case MSG_PENDING:
-	case MSG_RESULT:
-		fine = link_calls_on_answer(l, m);
-		break;
-	default:
-		fine = link_answers_on_request(l, m);
+	case MSG_RESULT: fine = link_calls_on_answer(l, m); break;
+	default: fine = link_answers_on_request(l, m);
 	}
 	WIPE(l->incoming);
 	return fine;
@@ -167,12 +165,9 @@ static bool has_length(const struct record *r)
 	switch (r->kind) {
 	case RECORD_CONFIRM:
 	case RECORD_PING:
-	case RECORD_PONG:
-		return r->len == 0;
-	case RECORD_CLOSE:
-		return r->len == 1;
-	default:
-		return r->len > 0;
+	case RECORD_PONG: return r->len == 0;
+	case RECORD_CLOSE: return r->len == 1;
+	default: return r->len > 0;
 	}
 }
 
@@ -180,21 +175,15 @@ static bool has_length(const struct record *r)
 static bool on_record(struct link *l, const struct record *r, bool first)
 {
 	switch (r->kind) {
-	case RECORD_CONFIRM:
-		return first;
+	case RECORD_CONFIRM: return first;
 	case RECORD_PING:
 		if (link_session_may_send(l))
 			link_session_seal(l, RECORD_PONG, NULL, 0);
 		return true;
-	case RECORD_PONG:
-		return true;
-	case RECORD_CLOSE:
-		link_session_end(l);
-		return true;
-	case RECORD_RPC:
-		return on_rpc(l, r);
-	case RECORD_KEYROLL:
-		return link_keyroll_on_record(l, r->body, r->len);
+	case RECORD_PONG: return true;
+	case RECORD_CLOSE: link_session_end(l); return true;
+	case RECORD_RPC: return on_rpc(l, r);
+	case RECORD_KEYROLL: return link_keyroll_on_record(l, r->body, r->len);
 	}
 	return false;
 }
@@ -227,8 +216,7 @@ static void on_next(struct link *l, const uint8_t *untrusted_b, size_t n)
 		link_guest_hello_fresh(l);
 }
 
-/* Normal after a restart of either side; a live session does not care. */
-static void on_other_sid(struct link *l)
+void link_session_on_stranger(struct link *l)
 {
 	bool silent = !l->cur.live || l->now - l->cur.last_rx_ms >= SUSPECT_MS;
 
@@ -255,7 +243,7 @@ void link_session_on_data(struct link *l, const uint8_t *untrusted_b, size_t n)
 	} else if (l->next.live && !memcmp(sid, l->next.sid, RECORD_SID_SIZE)) {
 		on_next(l, untrusted_b, n);
 	} else {
-		on_other_sid(l);
+		link_session_on_stranger(l);
 	}
 	WIPE(l->plain);
 }
@@ -336,24 +324,15 @@ void link_session_on_timer(struct link *l, unsigned int timer)
 	if (!l->cur.live)
 		return;
 	switch (timer) {
-	case T_DEAD:
-		link_session_end(l);
-		break;
-	case T_HARD:
-		link_session_close(l, CLOSE_AGE);
-		break;
-	case T_HOLD:
-		on_hold_timer(l);
-		break;
-	case T_RENEW:
-		link_session_renew_now(l);
-		break;
+	case T_DEAD: link_session_end(l); break;
+	case T_HARD: link_session_close(l, CLOSE_AGE); break;
+	case T_HOLD: on_hold_timer(l); break;
+	case T_RENEW: link_session_renew_now(l); break;
 	case T_PING:
 		link_timer_in(l, T_PING, PING_MS);
 		if (link_session_may_send(l))
 			link_session_seal(l, RECORD_PING, NULL, 0);
 		break;
-	default:
-		break;
+	default: break;
 	}
 }

@@ -88,6 +88,7 @@ int worker_send(struct worker *w, void *msg, size_t size, int fd);
 
 /* Ends this process and starts another at once (say, the set of GPUs changed). */
 void worker_replace(struct worker *w);
+/* Of no worker at all (NULL): it does not run. */
 pid_t worker_pid(const struct worker *w); /* 0: not running */
 bool worker_is_running(const struct worker *w);
 unsigned int worker_restarts(const struct worker *w);

@@ -230,7 +230,7 @@ static void perform(struct executor *e, uint64_t session, uint32_t id, const str
 	j->action = *p;
 	if (p->operation == MSG_OP_DDC_WRITE)
 		ask_ddc(j, &q, p->target, on_written);
-	else if (power_off(e->deps.power, on_powered_off, j) < 0)
+	else if (poweroff_ask(e->deps.poweroff, on_powered_off, j) < 0)
 		finish_action(j, MSG_OUT_BUSY, "the machine is being switched off already");
 }
 

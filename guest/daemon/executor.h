@@ -9,7 +9,7 @@
 #include "guest/daemon/channel.h"
 #include "guest/daemon/ddc.h"
 #include "guest/daemon/judge.h"
-#include "guest/daemon/power.h"
+#include "guest/daemon/poweroff.h"
 
 struct executor;
 
@@ -17,7 +17,7 @@ struct executor_deps {
 	sd_event *event;
 	struct channel *channel;
 	struct ddc *ddc; /* NULL: off */
-	struct power *power;
+	struct poweroff *poweroff;
 	struct judge *judge;
 };
 

@@ -27,7 +27,6 @@ struct local {
 	struct ask *asks;
 	uint64_t last_tag;
 	uint64_t shutdown_at_ms; /* the host said so; 0: no */
-	uint32_t host_holder;
 };
 
 /* Ends the request: its last object, then it is gone. extra as in control_finish(), taken. */

@@ -27,7 +27,7 @@ struct guestd {
 	struct pairing *pairing;
 	struct channel *channel;
 	struct ddc *ddc;
-	struct power *power;
+	struct poweroff *poweroff;
 	struct judge *judge;
 	struct executor *executor;
 	struct local *local;
@@ -166,7 +166,7 @@ static int build_parts(struct guestd *g)
 	int r = judge_new(&g->judge, g->config.policy_dir);
 
 	if (r >= 0)
-		r = power_new(&g->power, g->event, g->config.poweroff);
+		r = poweroff_new(&g->poweroff, g->event, g->config.poweroff);
 	if (r >= 0 && g->config.ddc)
 		r = ddc_program(program, sizeof(program));
 	if (r >= 0 && g->config.ddc)
@@ -176,7 +176,7 @@ static int build_parts(struct guestd *g)
 			&g->channel, g->event, g->config.port, pairing_record(g->pairing), &ops, g);
 	if (r >= 0)
 		r = executor_new(&g->executor, &(struct executor_deps){ g->event, g->channel,
-						       g->ddc, g->power, g->judge });
+						       g->ddc, g->poweroff, g->judge });
 	if (r >= 0)
 		pairing_attach(g->pairing, channel_link(g->channel));
 	return r;
@@ -226,7 +226,7 @@ static int build(struct guestd *g)
 static void take_down(struct guestd *g)
 {
 	ddc_free(g->ddc);
-	power_free(g->power);
+	poweroff_free(g->poweroff);
 	local_free(g->local);
 	executor_free(g->executor);
 	channel_free(g->channel);

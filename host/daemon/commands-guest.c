@@ -300,7 +300,8 @@ static void on_host_ddc(enum worker_fate fate, const void *msg, size_t size, int
 		asking_end(a, EXIT_CODE_OK, NULL, "written; the monitor acknowledged");
 	else {
 		for (uint32_t i = 0; a->client && i < r->n_displays && i < DDC_MAX_DISPLAYS; i++)
-			control_send(a->client, "display", show_display(&r->displays[i]));
+			if (monitors_display_is_valid(&r->displays[i]))
+				control_send(a->client, "display", show_display(&r->displays[i]));
 		asking_end(a, EXIT_CODE_OK, NULL, "");
 	}
 }

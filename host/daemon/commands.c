@@ -160,35 +160,41 @@ static void command_switch(struct hostd *h, struct guest *g, struct control_clie
 
 /* --- what changes more than the seat ------------------------------------------------------------------- */
 
+static void on_scheduled(void *userdata, enum exit_code code, uint32_t delay_s, const char *text)
+{
+	json_object *extra = json_object_new_object();
+
+	json_object_object_add(extra, "delay_s", json_object_new_int64(delay_s));
+	control_finish(userdata, code, extra, "%s", text);
+}
+
+static void on_cancelled(void *userdata, enum exit_code code, uint32_t delay_s, const char *text)
+{
+	(void)delay_s;
+	control_finish(userdata, code, NULL, "%s", text);
+}
+
 static void command_shutdown(struct hostd *h, struct guest *g, struct control_client *c,
 	const struct control_request *r)
 {
 	uint32_t delay = r->value == UINT32_MAX ? h->config->shutdown_delay_s : r->value;
-	char text[160], by[32];
-	json_object *extra = json_object_new_object();
-	enum exit_code code;
+	char by[32];
 
 	(void)g;
 	if (delay > 3600 * 24) {
-		json_object_put(extra);
 		control_finish(c, EXIT_CODE_USAGE, NULL, "a delay of more than a day");
 		return;
 	}
 	snprintf(by, sizeof(by), "uid %u", control_client_uid(c));
-	code = power_schedule(h, delay, by, text, sizeof(text));
-	json_object_object_add(extra, "delay_s", json_object_new_int64(delay));
-	control_finish(c, code, extra, "%s", text);
+	power_schedule(h, delay, by, on_scheduled, c);
 }
 
 static void command_cancel(struct hostd *h, struct guest *g, struct control_client *c,
 	const struct control_request *r)
 {
-	char text[160];
-	enum exit_code code = power_cancel(h, text, sizeof(text));
-
 	(void)g;
 	(void)r;
-	control_finish(c, code, NULL, "%s", text);
+	power_cancel(h, on_cancelled, c);
 }
 
 static void command_answer(struct hostd *h, struct guest *g, struct control_client *c,
@@ -208,12 +214,15 @@ static void command_reload(struct hostd *h, struct guest *g, struct control_clie
 	const struct control_request *r)
 {
 	char error[CONFIG_ERROR_SIZE] = "";
+	int error_code = hostd_reload(h, error);
 
 	(void)g;
 	(void)r;
-	hostd_reload(h, error);
-	control_finish(c, error[0] ? EXIT_CODE_FAILED : EXIT_CODE_OK, NULL, "%s",
-		error[0] ? error : "configuration and policy are read again");
+	control_finish(c,
+		error_code == -EBUSY ? EXIT_CODE_BUSY :
+			error_code < 0 ? EXIT_CODE_FAILED :
+					 EXIT_CODE_OK,
+		NULL, "%s", error_code < 0 ? error : "configuration and policy are read again");
 }
 
 static void command_pair(struct hostd *h, struct guest *g, struct control_client *c,
@@ -309,6 +318,7 @@ void commands_gone(struct control_client *c, void *userdata)
 	struct hostd *h = userdata;
 
 	seat_forget(h, c);
+	power_forget(h, c);
 	keys_forget_client(h, c);
 	commands_guest_gone(h, c);
 }

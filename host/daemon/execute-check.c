@@ -49,13 +49,12 @@ static void rewrite(struct execution *x)
 			on_rewritten);
 }
 
-static void unconfirmed(struct execution *x, const char *detail)
+void execute_unconfirmed(struct execution *x, const char *detail)
 {
 	if (!x->text[0])
 		snprintf(x->text, sizeof(x->text), "sent, not confirmed: monitor %s %s",
 			x->monitors[execute_step(x)->monitor].name, detail);
 	x->unconfirmed = true;
-	execute_step_over(x, 0, -1, "sent, not confirmed");
 }
 
 static void on_read(struct execution *x, int error, int32_t value, const char *detail)
@@ -72,6 +71,10 @@ static void on_read(struct execution *x, int error, int32_t value, const char *d
 		execute_step_over(x, 0, value, "");
 		return;
 	}
+	if (error == -ESRCH) {
+		execute_fail(x, detail); /* nobody would see the picture */
+		return;
+	}
 	x->others = v == INPUT_OTHER ? x->others + 1 : 0;
 	if (x->others >= SAME_OTHER_READS && x->rewrites < REWRITES_MAX && !late && x->writer >= 0)
 		rewrite(x);
@@ -79,8 +82,10 @@ static void on_read(struct execution *x, int error, int32_t value, const char *d
 		execute_later(x, x->ops->next_read_ms, check_read);
 	else if (v == INPUT_OTHER)
 		execute_fail(x, "it acknowledged the write and still shows another input");
-	else
-		unconfirmed(x, error ? detail : "does not say which input it shows");
+	else {
+		execute_unconfirmed(x, error ? detail : "does not say which input it shows");
+		execute_step_over(x, 0, -1, "sent, not confirmed");
+	}
 }
 
 static void check_read(struct execution *x)

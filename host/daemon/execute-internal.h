@@ -12,12 +12,10 @@
 
 #include "host/daemon/execute.h"
 
-#define EXECUTE_MAX_GONE 8
-
 /* What the timer's end, or the world, means. */
 typedef void execute_next_fn(struct execution *x);
 /* 1: it is so; 0: not yet; negative errno: it will never be */
-typedef int execute_cond_fn(const struct execution *x, const struct world *w, int machine);
+typedef int execute_cond_fn(const struct world *w, int machine);
 
 struct execution {
 	sd_event *event;
@@ -34,8 +32,6 @@ struct execution {
 	bool done[PLAN_MAX_STEPS];  /* it had */
 	bool unconfirmed, undo_failed, failed;
 	uint64_t step_began_ms;
-	int gone[EXECUTE_MAX_GONE]; /* machines */
-	int n_gone;
 	/* of the wait under way */
 	execute_cond_fn *cond; /* NULL: none */
 	int cond_machine;
@@ -45,7 +41,7 @@ struct execution {
 	int writer; /* the step whose write is being checked, -1 none */
 	int rewrites, others;
 	/* of the undoing under way */
-	int undo_try;
+	int undo_try, undo_rounds;
 	char text[PLAN_TEXT_SIZE];
 };
 
@@ -61,6 +57,8 @@ void execute_step_over(struct execution *x, int error, int32_t value, const char
 void execute_finish(struct execution *x);
 
 void execute_check_begin(struct execution *x);
+/* What was written to this step's monitor stays unproven. */
+void execute_unconfirmed(struct execution *x, const char *detail);
 
 /* Waits until cond holds of machine, for the rest of limit_ms; done as of an act. */
 void execute_wait(struct execution *x, execute_cond_fn *cond, int machine, uint32_t limit_ms,

@@ -9,27 +9,24 @@
 
 bool execute_is_gone(const struct execution *x, int machine)
 {
-	for (int i = 0; i < x->n_gone; i++)
-		if (x->gone[i] == machine)
-			return true;
-	return false;
+	return !x->ops->world(x->ctx)->machines[machine].known;
 }
 
-int execute_is_off(const struct execution *x, const struct world *w, int machine)
+int execute_is_off(const struct world *w, int machine)
 {
-	return execute_is_gone(x, machine) || !world_is_up(&w->machines[machine]);
+	return !world_is_up(&w->machines[machine]);
 }
 
-int execute_is_running(const struct execution *x, const struct world *w, int machine)
+int execute_is_running(const struct world *w, int machine)
 {
-	if (execute_is_gone(x, machine))
+	if (!w->machines[machine].known)
 		return -ENOENT;
 	return world_is_running(&w->machines[machine]);
 }
 
-int execute_has_session(const struct execution *x, const struct world *w, int machine)
+int execute_has_session(const struct world *w, int machine)
 {
-	if (execute_is_gone(x, machine))
+	if (!w->machines[machine].known)
 		return -ENOENT;
 	if (!world_is_up(&w->machines[machine]))
 		return -ESHUTDOWN;
@@ -57,7 +54,7 @@ static void wait_over(struct execution *x, int error)
 
 static void wait_look(struct execution *x)
 {
-	int r = x->cond(x, x->ops->world(x->ctx), x->cond_machine);
+	int r = x->cond(x->ops->world(x->ctx), x->cond_machine);
 
 	if (r)
 		wait_over(x, r < 0 ? r : 0);
@@ -86,17 +83,8 @@ void execute_wait(struct execution *x, execute_cond_fn *cond, int machine, uint3
 
 void execute_poke(struct execution *x)
 {
-	if (x && x->cond && !x->over && x->cond(x, x->ops->world(x->ctx), x->cond_machine))
+	if (x && x->cond && !x->over && x->cond(x->ops->world(x->ctx), x->cond_machine))
 		execute_later(x, 0, wait_late);
-}
-
-void execute_machine_gone(struct execution *x, int machine)
-{
-	if (!x || x->over)
-		return;
-	if (x->n_gone < EXECUTE_MAX_GONE)
-		x->gone[x->n_gone++] = machine;
-	execute_poke(x);
 }
 
 /* --- the steps
@@ -149,7 +137,7 @@ static void stop_begin(struct execution *x)
 {
 	const struct step *s = execute_step(x);
 
-	if (s->how == STOP_AWAIT || execute_is_off(x, x->ops->world(x->ctx), s->machine))
+	if (s->how == STOP_AWAIT || execute_is_off(x->ops->world(x->ctx), s->machine))
 		on_stop_asked(x, 0, -1, "");
 	else
 		x->ops->stop(x->ctx, x, s->machine, s->how, s->limit_ms, on_stop_asked);
@@ -171,7 +159,7 @@ void execute_machine_begin(struct execution *x)
 		break;
 	case STEP_DETACH:
 		/* with the machine went what it held */
-		if (execute_is_off(x, x->ops->world(x->ctx), s->machine))
+		if (execute_is_off(x->ops->world(x->ctx), s->machine))
 			execute_step_over(x, 0, -1, "it is off");
 		else
 			x->ops->detach(

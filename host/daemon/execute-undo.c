@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define UNDO_TRIES 3
+#define UNDO_WRITERS 3
+#define UNDO_ROUNDS  9 /* the slowest monitor seen is deaf for 8 s after a write */
 
 static void undo_next(struct execution *x);
 static void undo_step(struct execution *x);
@@ -42,9 +43,15 @@ static int undo_writer(const struct execution *x, const struct step *s)
 
 static void on_written_back(struct execution *x, int error, int32_t value, const char *detail)
 {
-	if (error && x->undo_try + 1 < UNDO_TRIES) {
+	if (error && x->undo_try + 1 < UNDO_WRITERS) {
 		x->undo_try++;
 		execute_later(x, 0, undo_step);
+		return;
+	}
+	if (error && x->done[x->at] && x->undo_rounds + 1 < UNDO_ROUNDS) {
+		x->undo_rounds++;
+		x->undo_try = 0;
+		execute_later(x, x->ops->next_read_ms, undo_step);
 		return;
 	}
 	on_undone(x, error, value, detail);
@@ -131,7 +138,7 @@ static void stop_again(struct execution *x, const struct step *s)
 	const struct world *w = x->ops->world(x->ctx);
 	bool asks = x->undo_try == 0 && w->machines[s->machine].session;
 
-	if (execute_is_off(x, w, s->machine))
+	if (execute_is_off(w, s->machine))
 		undone(x, "undone", "it is off");
 	else
 		x->ops->stop(x->ctx, x, s->machine, asks ? STOP_AGENT : STOP_FORCE, s->limit_ms,
@@ -143,7 +150,7 @@ static void stop_again(struct execution *x, const struct step *s)
 
 static void give_back(struct execution *x, const struct step *s)
 {
-	if (execute_is_off(x, x->ops->world(x->ctx), s->machine))
+	if (execute_is_off(x->ops->world(x->ctx), s->machine))
 		on_undone(x, -ESHUTDOWN, -1, "it is off");
 	else
 		x->ops->attach(x->ctx, x, s->device, s->machine, s->limit_ms, on_undone);
@@ -151,7 +158,7 @@ static void give_back(struct execution *x, const struct step *s)
 
 static void take_back(struct execution *x, const struct step *s)
 {
-	if (execute_is_off(x, x->ops->world(x->ctx), s->machine))
+	if (execute_is_off(x->ops->world(x->ctx), s->machine))
 		undone(x, "undone", "it is off");
 	else
 		x->ops->detach(x->ctx, x, s->device, s->machine, s->limit_ms, on_undone);
@@ -195,7 +202,7 @@ static void undo_next(struct execution *x)
 		return;
 	}
 	x->step_began_ms = execute_now_ms();
-	x->undo_try = 0;
+	x->undo_try = x->undo_rounds = 0;
 	if (x->ops->before)
 		x->ops->before(x->ctx, x->at, execute_step(x), true);
 	undo_step(x);

@@ -119,8 +119,11 @@ void execute_step_over(struct execution *x, int error, int32_t value, const char
 	}
 	x->last_ok = true;
 	x->done[x->at] = true;
-	if (execute_step(x)->kind == STEP_WRITE)
+	if (execute_step(x)->kind == STEP_WRITE) {
 		x->writer = x->at;
+		if (x->monitors[execute_step(x)->monitor].unreadable)
+			execute_unconfirmed(x, "cannot be read"); /* no check will follow */
+	}
 	execute_report(x, "done", detail);
 	execute_next_step(x);
 }

@@ -23,7 +23,8 @@ struct execution;
 /*
  * The end of one act: 0 and, for reads, the value; or a negative errno: -ECOMM it was tried and
  * not acknowledged or not answered, -ETIMEDOUT no answer came in time (it may have happened),
- * -ENOTCONN nobody to ask. detail: for people, may be "".
+ * -ENOTCONN nobody to ask
+ * now, -ESRCH the machine is gone. detail: for people, may be "".
  */
 typedef void execute_act_fn(struct execution *x, int error, int32_t value, const char *detail);
 
@@ -47,7 +48,7 @@ struct execute_ops {
 	/* Does its agent answer, now? */
 	void (*ping)(void *ctx, struct execution *x, int machine, uint32_t limit_ms,
 		execute_act_fn *done);
-	/* How things are now. */
+	/* How things are now. A machine that is no more is not known; none takes its index. */
 	const struct world *(*world)(void *ctx);
 	/* Step n (counted from 0) is about to be done, or undone; may be NULL. */
 	void (*before)(void *ctx, int n, const struct step *s, bool undoing);
@@ -70,8 +71,6 @@ DEFINE_CLEANUP(execution, execute_free);
 
 /* The world changed: what is waited for may be there. */
 void execute_poke(struct execution *x);
-/* That machine is no more (its index may come to mean another one): fail what needs it. */
-void execute_machine_gone(struct execution *x, int machine);
 
 int execute_target(const struct execution *x);
 /* The step under way, counted from 1, and of how many; whether it walks back. */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define CALL_GRACE_USEC 2000000ull /* what the va-link may be late with its own time-out */
+#define HINT_PAUSE_MS	1000u
 
 bool guest_order(struct guest *g, struct link_ipc *m)
 {
@@ -65,13 +66,6 @@ static void calls_end(struct guest *g, enum msg_outcome outcome, const char *why
 			call_end(&g->calls[i], &r);
 }
 
-void guest_forget_calls(struct guest *g, const void *userdata)
-{
-	for (size_t i = 0; i < GUEST_CALLS; i++)
-		if (g->calls[i].userdata == userdata)
-			g->calls[i].answer = NULL;
-}
-
 static struct guest_call *find_call(struct guest *g, uint64_t tag)
 {
 	for (size_t i = 0; tag && i < GUEST_CALLS; i++)
@@ -83,12 +77,16 @@ static struct guest_call *find_call(struct guest *g, uint64_t tag)
 static int on_call_limit(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct guest_call *call = userdata;
+	struct guest *g = call->guest;
 	struct msg_result r = { 0 };
 
 	(void)s;
 	(void)usec;
+	/* it keeps the limits of calls itself: one that missed them hangs */
+	log_error("guest %s: its va-link does not answer: replacing it", g->name);
 	msg_result_init(&r, MSG_OUT_UNKNOWN, "no answer in time");
 	call_end(call, &r);
+	worker_replace(g->link);
 	return 0;
 }
 
@@ -168,16 +166,39 @@ static void session_up(struct guest *g, uint64_t session)
 	g->up_since_usec = hostd_now_ms() * 1000;
 	hostd_world_changed(g->h);
 	log_line(renewal ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "guest %s: session is up", g->name);
+	if (!renewal) {
+		power_tell(g);
+		monitors_ask_guest(g);
+	}
 }
 
 static void on_hint(struct guest *g, enum link_hint hint)
 {
 	const char *text;
+	uint64_t now = hostd_now_ms();
 
 	g->hint = hint;
 	text = guest_hint_text(g);
-	if (text)
-		log_warn("guest %s: %s", g->name, text);
+	/* a va-link gives one a minute of a kind; one that was taken over gives what it likes */
+	if (!text || now < g->hint_told_ms)
+		return;
+	g->hint_told_ms = now + HINT_PAUSE_MS;
+	log_warn("guest %s: %s", g->name, text);
+}
+
+/* The link could not take an order: too much is under way, or its session has just ended. */
+static void on_refused(struct guest *g, const struct link_ipc *m)
+{
+	struct guest_call *call = find_call(g, m->tag);
+	struct msg_result r = { 0 };
+
+	if (call) {
+		msg_result_init(&r, m->error == VA_E_LIMIT ? MSG_OUT_BUSY : MSG_OUT_NOT_SENT,
+			m->error == VA_E_LIMIT ? "too many requests are under way" : "");
+		call_end(call, &r);
+	} else {
+		keys_on_refused(g, m->tag);
+	}
 }
 
 static void on_link_event(struct guest *g, const struct link_ipc *m)
@@ -221,6 +242,12 @@ static void on_link_event(struct guest *g, const struct link_ipc *m)
 	}
 }
 
+static void nonsense(const struct guest *g, struct worker *w)
+{
+	log_error("guest %s: its va-link sends nonsense: replacing it", g->name);
+	worker_replace(w);
+}
+
 static void on_message(struct worker *w, const void *msg, size_t size, int fd, void *userdata)
 {
 	struct guest *g = userdata;
@@ -229,18 +256,31 @@ static void on_message(struct worker *w, const void *msg, size_t size, int fd, v
 	if (fd >= 0)
 		close(fd); /* a va-link has no business sending one */
 	if (!link_ipc_is_valid(msg, size)) {
-		log_error("guest %s: its va-link sends nonsense: replacing it", g->name);
-		worker_replace(w);
+		nonsense(g, w);
 		return;
 	}
 	memcpy(&m, msg, sizeof(m));
-	g->state = m.state;
-	if (m.head.op == LINK_OP_EVENT)
+	if (g->state != m.state) {
+		g->state = m.state;
+		hostd_world_changed(g->h);
+	}
+	switch ((enum link_op)m.head.op) {
+	case LINK_OP_EVENT:
 		on_link_event(g, &m);
-	else if (m.head.op == LINK_OP_CLOSED && g->connected)
-		guest_channel_lost(g, 0);
-	else if (m.head.op == LINK_OP_PAIR_CODE)
+		break;
+	case LINK_OP_CLOSED:
+		if (g->connected)
+			guest_channel_lost(g, 0);
+		break;
+	case LINK_OP_PAIR_CODE:
 		keys_on_event(g, &m);
+		break;
+	case LINK_OP_REFUSED:
+		on_refused(g, &m);
+		break;
+	default: /* an order */
+		nonsense(g, w);
+	}
 	sodium_memzero(&m, sizeof(m));
 }
 
@@ -252,11 +292,12 @@ static void on_ended(struct worker *w, int status, uint64_t will_restart_usec, v
 	log_warn("guest %s: its va-link ended (status 0x%x), next one in %.1f s", g->name,
 		(unsigned int)status, (double)will_restart_usec / 1e6);
 	g->state = LINK_NO_PEER;
+	/* the machine is none the worse: the next va-link connects, and finds out if it is */
+	g->connected = false;
+	hostd_world_changed(g->h);
 	session_down(g);
 	calls_end(g, MSG_OUT_UNKNOWN, "the host's link process ended");
 	keys_on_down(g);
-	if (g->connected)
-		guest_channel_lost(g, 0);
 }
 
 static void on_started(struct worker *w, void *userdata)
@@ -267,7 +308,6 @@ static void on_started(struct worker *w, void *userdata)
 
 	(void)w;
 	g->paired = r == 1;
-	g->bad_record = r < 0;
 	m.ok = r == 1;
 	if (!guest_order(g, &m))
 		log_error("guest %s: cannot tell its va-link the keys", g->name);
@@ -303,11 +343,12 @@ int guest_link_start(struct guest *g)
 
 void guest_link_stop(struct guest *g)
 {
+	g->state = LINK_NO_PEER;
 	session_down(g);
 	calls_end(g, MSG_OUT_NOT_CONNECTED, "the guest is gone");
 	worker_free(g->link);
 	g->link = NULL;
 	g->connected = g->connecting = false;
-	g->state = LINK_NO_PEER;
 	g->retry = sd_event_source_disable_unref(g->retry);
+	hostd_world_changed(g->h);
 }

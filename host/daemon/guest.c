@@ -32,6 +32,14 @@ struct guest *guest_find_uuid(struct hostd *h, const char *uuid)
 	return NULL;
 }
 
+/* A switch under way knows its machines by their slots: another one must not step in there. */
+static bool slot_is_free(const struct hostd *h, int slot, const char *name)
+{
+	const char *before = h->machines[slot].name;
+
+	return !h->guests[slot] && (!seat_is_busy(h) || !before[0] || !strcmp(before, name));
+}
+
 struct guest *guest_get(struct hostd *h, const char *name)
 {
 	struct guest *g = guest_find(h, name);
@@ -39,7 +47,7 @@ struct guest *guest_get(struct hostd *h, const char *name)
 
 	if (g)
 		return g;
-	while (slot < HOSTD_MAX_MACHINES && h->guests[slot])
+	while (slot < HOSTD_MAX_MACHINES && !slot_is_free(h, slot, name))
 		slot++;
 	if (slot == HOSTD_MAX_MACHINES)
 		return NULL;
@@ -64,6 +72,8 @@ void guest_remove(struct guest *g)
 	guest_link_stop(g);
 	keys_free(g);
 	free(g->rates);
+	free(g->key_trouble);
+	free(g->hostdevs);
 	sd_event_source_disable_unref(g->retry);
 	h->guests[g->slot] = NULL;
 	hostd_world_changed(h);
@@ -84,23 +94,56 @@ bool guest_has_channel(const struct guest *g)
 	return g->uuid[0] && (g->virt_flags & VIRT_FLAG_CHANNEL);
 }
 
-static void merge_gpus(struct guest *g)
+enum world_state guest_world_state(const struct guest *g)
 {
-	for (int i = 0; g->conf && i < g->conf->n_gpus; i++) {
-		bool there = false;
-
-		for (int k = 0; k < g->n_gpus; k++)
-			there = there || !strcmp(g->gpus[k], g->conf->gpus[i]);
-		if (!there && g->n_gpus < WORLD_MAX_GPUS)
-			memcpy(g->gpus[g->n_gpus++], g->conf->gpus[i], WORLD_PCI_SIZE);
+	if (!g->uuid[0])
+		return g->connected ? WORLD_RUNNING : WORLD_OFF;
+	switch (g->virt_state) {
+	case VIRT_STATE_RUNNING:
+		return WORLD_RUNNING;
+	case VIRT_STATE_PAUSED:
+		return WORLD_PAUSED;
+	case VIRT_STATE_STOPPING:
+		return WORLD_STOPPING;
+	default:
+		return WORLD_OFF;
 	}
+}
+
+/* Only GPUs that a monitor's input names matter for the seat. */
+static bool is_at_monitor(const struct config *c, const char *pci)
+{
+	for (int m = 0; m < c->n_monitors; m++)
+		for (int i = 0; i < c->monitors[m].n_inputs; i++)
+			if (!strcmp(c->monitors[m].inputs[i].gpu, pci))
+				return true;
+	return false;
+}
+
+static void add_gpu(struct guest *g, const char *pci)
+{
+	for (int i = 0; i < g->n_gpus; i++)
+		if (!strcmp(g->gpus[i], pci))
+			return;
+	if (g->n_gpus < WORLD_MAX_GPUS)
+		snprintf(g->gpus[g->n_gpus++], WORLD_PCI_SIZE, "%s", pci);
+}
+
+static void collect_gpus(struct guest *g)
+{
+	g->n_gpus = 0;
+	for (int i = 0; i < g->n_hostdevs; i++)
+		if (is_at_monitor(g->h->config, g->hostdevs[i]))
+			add_gpu(g, g->hostdevs[i]);
+	for (int i = 0; g->conf && i < g->conf->n_gpus; i++)
+		add_gpu(g, g->conf->gpus[i]);
 }
 
 void guest_update(struct guest *g)
 {
 	bool wanted = guest_has_channel(g);
 
-	merge_gpus(g);
+	collect_gpus(g);
 	hostd_world_changed(g->h);
 	if (wanted && !g->link) {
 		int r = guest_link_start(g);
@@ -110,7 +153,7 @@ void guest_update(struct guest *g)
 	} else if (!wanted && g->link) {
 		guest_link_stop(g);
 	}
-	if (g->uuid[0] && !guest_is_running(g))
+	if (g->uuid[0] ? !guest_is_running(g) : !wanted)
 		seat_machine_lost(g->h, g->slot);
 	else
 		guest_connect(g);
@@ -184,6 +227,8 @@ void guest_channel_arrived(struct guest *g, int fd, const char *why)
 			log_debug("guest %s: no channel: %s", g->name, why);
 		g->channel_error = fd;
 		retry_later(g, 0);
+		if (!guest_is_running(g)) /* it went while its va-link was being replaced */
+			seat_machine_lost(g->h, g->slot);
 		return;
 	}
 	g->channel_error = 0;
@@ -273,8 +318,8 @@ const char *guest_hint_text(const struct guest *g)
 		return "no permission to connect to its channel's socket";
 	if (g->state == LINK_UP)
 		return NULL;
-	if (g->bad_record)
-		return "the file with its keys cannot be used: va-hostd's log says why";
+	if (g->key_trouble)
+		return g->key_trouble;
 	if (g->hint == LINK_HINT_NOISE) /* and left it alone */
 		return hint_text(g->hint);
 	if (!g->connected)

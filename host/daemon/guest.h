@@ -47,7 +47,10 @@ struct guest {
 	char uuid[VIRT_UUID_SIZE];	      /* "" : not libvirt's */
 	const struct config_guest *conf;      /* NULL: none; borrowed from the configuration */
 	uint32_t virt_state, virt_flags;
-	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE];
+	bool virt_told; /* libvirt has named it since the connection came up */
+	char (*hostdevs)[VIRT_PCI_SIZE]; /* PCI devices of libvirt's definition */
+	int n_hostdevs;
+	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE]; /* those of them at monitors, and its conf's */
 	int n_gpus;
 
 	struct worker *link;
@@ -56,25 +59,28 @@ struct guest {
 	sd_event_source *retry;
 	int channel_error; /* negative errno of the last try, 0 */
 	bool heard;	   /* a session has been up on this connection */
-	bool bad_record;   /* its key file is there and cannot be used */
+	char *key_trouble; /* its key file is there and cannot be used: which, why; or NULL */
 
 	enum link_state state;
 	enum link_hint hint;
+	uint64_t hint_told_ms; /* in the log, not before then again */
 	uint64_t session; /* number of the one that is up, 0 */
 	uint64_t up_since_usec;
 	struct guest_call calls[GUEST_CALLS];
-	uint32_t next_tag;
+	uint64_t next_tag; /* also of orders that may be refused */
 
 	bool paired;
-	struct pairing *pairing; /* keys.h; NULL: no window is open */
+	struct pairing *pairing; /* keys.c; NULL: no window is open */
+	uint64_t window_end_ms;	 /* of the pairing windows that its va-link was told to open */
 	struct rekeying *rekeying;
 
 	/* as executor of what it asks */
 	struct ticket_box ticket;
 	bool ticket_approved; /* a person said yes */
 	sd_event_source *ticket_end;
-	uint32_t commit_id; /* of the switch under way for it, 0 none */
+	uint32_t commit_id; /* of what is under way for it, 0 none */
 	uint64_t commit_session;
+	bool held;	    /* its va-link was told not to renew the session */
 	struct guest_question question;
 	struct policy_rate *rates; /* one for each rule; NULL: not asked for anything yet */
 	size_t n_rates;
@@ -90,6 +96,7 @@ void guest_remove(struct guest *g);
 void guest_update(struct guest *g);
 /* True while its machine runs, as far as is known: libvirt's word, or plain QEMU's channel. */
 bool guest_is_running(const struct guest *g);
+enum world_state guest_world_state(const struct guest *g);
 bool guest_has_channel(const struct guest *g);
 void guest_connect(struct guest *g);
 void guest_channel_lost(struct guest *g, uint64_t at_least_usec);
@@ -112,8 +119,6 @@ int guest_call(struct guest *g, const struct msg_prepare *p, uint32_t limit_ms,
 	guest_answer_fn *answer, void *userdata);
 int guest_query(struct guest *g, const struct msg_query *q, uint32_t limit_ms,
 	guest_answer_fn *answer, void *userdata);
-/* The asker left: nobody wants the answer any more. */
-void guest_forget_calls(struct guest *g, const void *userdata);
 
 /* --- what it asks (requests.c) ------------------------------------------------------------------ */
 void requests_handle(struct guest *g, uint64_t session, const struct message *m);

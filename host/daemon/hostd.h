@@ -5,12 +5,13 @@
  * va-ddc and one va-link per guest, and are checked before they are used.
  *
  * This header is the daemon's one shared state and the doors between its files:
- *	main.c		start, signals, reload		config.c	files
+ *	main.c		start, signals			config.c reload.c	files
  *	world.c plan.c	pure: what is, what to do	execute.c	doing it
+ *	now.c		the world, from all below
  *	seat.c		the arbiter of switches		monitors.c	the host's DDC worker
  *	guest*.c	guests and their va-links	virt.c		libvirt, through va-virt
  *	requests.c	what guests ask			keys.c		records, pairing, rekeying
- *	power.c		the host's shutdown		commands*.c	the control socket
+ *	power*.c	the host's shutdown		commands*.c	the control socket
  */
 #ifndef VA_HOSTD_HOSTD_H
 #define VA_HOSTD_HOSTD_H
@@ -24,15 +25,21 @@
 #include "host/daemon/guest.h"
 #include "host/daemon/plan.h"
 
-#include <systemd/sd-bus.h>
 
 #define HOSTD_MAX_MACHINES (CONFIG_MAX_GUESTS + 1)
 
 struct power;
 
+/* Who waits for a switch: either may be NULL; done is called once, and nothing after it. */
+struct seat_request {
+	void (*step)(void *userdata, int n, const struct step *s, const char *state,
+		unsigned int ms, const char *detail);
+	void (*done)(void *userdata, enum exit_code code, const char *text);
+	void *userdata;
+};
+
 struct hostd {
 	sd_event *event;
-	sd_bus *bus; /* system bus, opened when first needed */
 	const char *config_dir, *state_dir, *run_dir, *libexec;
 	struct config *config;
 	struct policy *policy;	   /* never NULL once started; a broken one denies everything */
@@ -54,8 +61,12 @@ struct hostd {
 	struct worker *ddc;
 	struct ddc_display displays[DDC_MAX_DISPLAYS];
 	int n_displays;
+	bool detected; /* the host has looked at its monitors once */
 	struct execution *execution;
-	struct seat_request *seat_request;
+	struct seat_request seat_request; /* of the execution; zeros: nobody to tell */
+	struct seat_request home_after;	  /* waits for its end; done NULL: nobody */
+	uint64_t n_switches;
+	bool reload_after; /* a reload waits for its end */
 	struct control_server *control;
 	struct power *power;
 	uint32_t next_question;
@@ -65,25 +76,32 @@ uint64_t hostd_now_ms(void); /* CLOCK_BOOTTIME */
 /* The world as it is now; rebuilt when something changed. */
 const struct world *hostd_world(struct hostd *h);
 void hostd_world_changed(struct hostd *h);
+/* True: the policy is in order. It is never NULL afterwards, unless there is no memory at start. */
+bool hostd_load_policy(struct hostd *h);
+/* Makes, changes and removes guests as guests.d has it now. */
+void hostd_take_guests(struct hostd *h);
 /* Path below a directory; false: too long. */
 bool hostd_path(char *out, size_t size, const char *dir, const char *sub, const char *name,
 	const char *suffix);
-void hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE]);
+/*
+ * 0; -EBUSY: a switch is under way, whose plan belongs to the configuration that is in force; or
+ * another negative errno. error says why not. The policy is read again even where the
+ * configuration cannot be: what was meant to be denied is not to wait for that.
+ */
+int hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE]);
+/* Does it as soon as no switch is under way. */
+void hostd_reload_later(struct hostd *h);
 
 /* --- seat.c: one arbiter for every switch ------------------------------------------------------ */
-struct seat_request {
-	/* Either may be NULL. The request is freed after done. */
-	void (*step)(void *userdata, int n, const struct step *s, const char *state,
-		unsigned int ms, const char *detail);
-	void (*done)(void *userdata, enum exit_code code, const char *text);
-	void *userdata;
-};
 /*
  * Starts the switch, or refuses: its answer then comes at once through done, as it does when
  * another switch is under way (EXIT_CODE_BUSY). who: for the audit line.
  */
 void seat_switch(struct hostd *h, const struct intent *i, const char *who,
 	const struct seat_request *r);
+/* The seat is brought home if a guest has it, after the switch under way if there is one. One
+ * may wait for that. */
+void seat_go_home(struct hostd *h, const struct seat_request *r);
 /* Who asked has left: go on, tell nobody. */
 void seat_forget(struct hostd *h, const void *userdata);
 bool seat_is_busy(const struct hostd *h);
@@ -98,6 +116,10 @@ void monitors_stop(struct hostd *h);
 int monitors_ask(struct hostd *h, struct ddc_request *r, uint64_t limit_usec,
 	worker_reply_fn *reply, void *userdata);
 void monitors_detect(struct hostd *h);
+/* Has a guest read the monitors of which the host cannot tell what they show. */
+void monitors_ask_guest(struct guest *g);
+/* What a va-ddc says of a display may be used: strings with their ends, numbers in range. */
+bool monitors_display_is_valid(const struct ddc_display *d);
 /* Monitor shows input, and reads as value while it does. */
 void monitors_learn(struct hostd *h, int monitor, int input, int32_t value);
 /* Nothing is known of any monitor (any more). */
@@ -119,6 +141,8 @@ void keys_resume_pairing(struct guest *g);
 void keys_on_store(struct guest *g, const struct keyrec *record);
 void keys_on_event(struct guest *g, const struct link_ipc *m); /* PAIRED, ATTEMPT, FAILED, code */
 void keys_on_down(struct guest *g);
+/* The va-link could not take the order with this tag. */
+void keys_on_refused(struct guest *g, uint64_t tag);
 /* Commands; answer through c. */
 void keys_command_pair(struct hostd *h, struct guest *g, struct control_client *c);
 void keys_command_unpair(struct hostd *h, struct guest *g, struct control_client *c);
@@ -129,10 +153,18 @@ void keys_free(struct guest *g);
 /* --- power.c: the host's shutdown --------------------------------------------------------------------- */
 int power_init(struct hostd *h);
 void power_free(struct hostd *h);
-/* Schedules it; *ret_delay_s until then. text: why not. by: for the announcement. */
-enum exit_code power_schedule(struct hostd *h, uint32_t delay_s, const char *by, char *text,
-	size_t size);
-enum exit_code power_cancel(struct hostd *h, char *text, size_t size);
+/* delay_s: until then; text: for people. May come at once. */
+typedef void power_done_fn(void *userdata, enum exit_code code, uint32_t delay_s, const char *text);
+/* Schedules it, or does not: done is called once, when logind has answered. by: who asks. */
+void power_schedule(struct hostd *h, uint32_t delay_s, const char *by, power_done_fn *done,
+	void *userdata);
+void power_cancel(struct hostd *h, power_done_fn *done, void *userdata);
+/* Who asked has left. */
+void power_forget(struct hostd *h, const void *userdata);
+/* Tells a guest whose session has just come up what the others know. */
+void power_tell(struct guest *g);
+/* The monitors are being brought home for it: they go nowhere else now. */
+bool power_is_going_down(const struct hostd *h);
 /* Seconds until the scheduled shutdown; -1: none. *ret_by: who asked. */
 int power_scheduled_in(const struct hostd *h, const char **ret_by);
 

@@ -10,6 +10,7 @@
 #include "host/daemon/hostd.h"
 
 #include <sodium.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,16 +18,18 @@
 
 #define TOKEN_LIFE_S	  (24 * 3600)
 #define REKEY_LIMIT_USEC  (30ull * 1000000)
+#define PAIR_GRACE_MS	  60000u /* a run that began within its window may end after it */
 
 /* A pairing window that is open. */
 struct pairing {
 	struct control_client *client; /* who waits for its end; NULL: nobody (any more) */
-	bool with_code;		       /* else only a token waits for the guest's next start */
+	uint64_t tag;		       /* of the order that opened the window */
 };
 
 struct rekeying {
 	struct control_client *client;
 	sd_event_source *limit;
+	uint64_t tag;	/* of the order */
 	uint32_t epoch; /* of the record when it began */
 };
 
@@ -50,6 +53,19 @@ static bool token_path(const struct guest *g, char *out, size_t size)
 
 /* --- the record -------------------------------------------------------------------------------- */
 
+/* In the log, and for those who ask for the status. */
+__attribute__((format(printf, 2, 3))) static void trouble(struct guest *g, const char *fmt, ...)
+{
+	va_list ap;
+
+	free(TAKE(g->key_trouble));
+	va_start(ap, fmt);
+	if (vasprintf(&g->key_trouble, fmt, ap) < 0)
+		g->key_trouble = NULL;
+	va_end(ap);
+	log_error("guest %s: %s", g->name, g->key_trouble ? g->key_trouble : "out of memory");
+}
+
 int keys_load(struct guest *g, struct keyrec *ret)
 {
 	char path[PATH_MAX], text[KEYREC_TEXT_MAX];
@@ -58,13 +74,14 @@ int keys_load(struct guest *g, struct keyrec *ret)
 	enum va_err e;
 	int r;
 
+	free(TAKE(g->key_trouble));
 	if (!key_path(g, path, sizeof(path)))
 		return -ENAMETOOLONG;
 	r = keyfile_read(path, text, sizeof(text), &len);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0) {
-		log_error("guest %s: %s: %s", g->name, path, keyfile_error(r));
+		trouble(g, "%s: %s", path, keyfile_error(r));
 		return r;
 	}
 	e = keyrec_parse(text, len, ret, &line);
@@ -73,16 +90,19 @@ int keys_load(struct guest *g, struct keyrec *ret)
 		return 1;
 	sodium_memzero(ret, sizeof(*ret));
 	if (e == VA_OK)
-		log_error("%s: it is the record of another guest; put it back, or pair again "
-			  "(va-host pair %s)",
+		trouble(g,
+			"%s: it is the record of another guest; put it back, or pair again "
+			"(va-host pair %s)",
 			path, g->name);
 	else if (e == VA_E_AUTH)
-		log_error("%s: the checksum does not match: torn or edited; restore it, or pair "
-			  "again (va-host pair %s)",
+		trouble(g,
+			"%s: the checksum does not match: torn or edited; restore it, or pair "
+			"again (va-host pair %s)",
 			path, g->name);
 	else
-		log_error("%s:%u: not a line of a key record; restore it, or pair again (va-host "
-			  "pair %s)",
+		trouble(g,
+			"%s:%u: not a line of a key record; restore it, or pair again (va-host "
+			"pair %s)",
 			path, line, g->name);
 	return -EBADMSG;
 }
@@ -108,6 +128,12 @@ static int store(struct guest *g, const struct keyrec *record)
 	return r;
 }
 
+/* A pairing may be under way: root asked for one not long ago. */
+static bool window_is_open(const struct guest *g)
+{
+	return hostd_now_ms() < g->window_end_ms + PAIR_GRACE_MS;
+}
+
 static void rekey_end(struct guest *g, enum exit_code code, const char *text)
 {
 	struct rekeying *k = TAKE(g->rekeying);
@@ -124,9 +150,17 @@ void keys_on_store(struct guest *g, const struct keyrec *record)
 {
 	struct link_ipc m = { .head.op = LINK_OP_STORED };
 
+	if (!g->paired && !window_is_open(g)) {
+		log_error("guest %s: its va-link wants to store keys that nobody asked for: "
+			  "replacing it",
+			g->name);
+		worker_replace(g->link);
+		return;
+	}
 	m.ok = store(g, record) == 0;
 	g->paired = g->paired || m.ok;
-	g->bad_record = g->bad_record && !m.ok;
+	if (m.ok)
+		free(TAKE(g->key_trouble));
 	guest_order(g, &m);
 	if (!m.ok)
 		rekey_end(g, EXIT_CODE_FAILED, "the new keys could not be written; see the log");
@@ -158,18 +192,24 @@ static void drop_token(struct guest *g)
 		keyfile_remove(path);
 }
 
-static void open_window(struct guest *g, enum pair_mode mode, const uint8_t *token, uint64_t ms)
+/* Returns the order's tag. */
+static uint64_t open_window(struct guest *g, enum pair_mode mode, const uint8_t *token, uint64_t ms)
 {
 	struct link_ipc m = {
 		.head.op = LINK_OP_PAIR, .value = (uint32_t)ms, .value2 = (uint32_t)mode
 	};
+	uint64_t end = hostd_now_ms() + ms;
 
 	/* a long name is cut here; store() puts the whole one into the record */
 	snprintf(m.words, sizeof(m.words), "%.47s", g->name);
 	if (token)
 		memcpy(m.secret, token, PAIR_TOKEN_SIZE);
+	m.tag = ++g->next_tag;
+	if (g->window_end_ms < end)
+		g->window_end_ms = end;
 	guest_order(g, &m);
 	sodium_memzero(&m, sizeof(m));
+	return g->next_tag;
 }
 
 void keys_resume_pairing(struct guest *g)
@@ -249,8 +289,7 @@ void keys_command_pair(struct hostd *h, struct guest *g, struct control_client *
 		return;
 	}
 	g->pairing->client = c;
-	g->pairing->with_code = true;
-	open_window(g, PAIR_CODE, NULL, PAIR_WINDOW_MS);
+	g->pairing->tag = open_window(g, PAIR_CODE, NULL, PAIR_WINDOW_MS);
 	log_info("audit: pairing window for guest %s opened by uid %u", g->name,
 		control_client_uid(c));
 }
@@ -274,11 +313,14 @@ static void show_code(struct guest *g, const char *code)
 
 static void on_paired(struct guest *g, const char *words)
 {
-	json_object *o = json_object_new_object();
+	json_object *o;
 	char text[192];
 
+	if (!window_is_open(g) || !g->paired)
+		return; /* not without a window and a record that was stored */
+	o = json_object_new_object();
 	json_object_object_add(o, "fingerprint", json_object_new_string(words));
-	g->paired = true;
+	g->window_end_ms = 0;
 	g->hint = LINK_HINT_NONE;
 	drop_token(g);
 	log_info("audit: guest %s is paired, fingerprint %s", g->name, words);
@@ -324,20 +366,23 @@ void keys_command_unpair(struct hostd *h, struct guest *g, struct control_client
 {
 	struct link_ipc close_window = { .head.op = LINK_OP_UNPAIR_WINDOW };
 	char path[PATH_MAX];
-	bool gone;
+	int r;
 
 	(void)h;
 	pairing_end(g, EXIT_CODE_FAILED, NULL, "unpaired meanwhile");
+	rekey_end(g, EXIT_CODE_FAILED, "unpaired meanwhile");
 	guest_order(g, &close_window);
+	g->window_end_ms = 0;
 	drop_token(g);
-	gone = key_path(g, path, sizeof(path)) && (unlink(path) == 0 || errno == ENOENT);
-	if (!gone) {
+	r = key_path(g, path, sizeof(path)) ? keyfile_remove(path) : -ENAMETOOLONG;
+	if (r < 0 && r != -ENOENT) {
 		control_finish(c, EXIT_CODE_FAILED, NULL, "cannot delete %s: %s", path,
-			strerror(errno));
+			strerror(-r));
 		return;
 	}
 	log_info("audit: guest %s unpaired by uid %u", g->name, control_client_uid(c));
 	g->paired = false;
+	free(TAKE(g->key_trouble));
 	if (g->link)
 		worker_replace(g->link); /* the old one still holds the keys */
 	control_finish(c, EXIT_CODE_OK, NULL, "%s is unpaired; its keys are deleted here", g->name);
@@ -378,8 +423,19 @@ void keys_command_rekey(struct hostd *h, struct guest *g, struct control_client 
 	}
 	g->rekeying->client = c;
 	g->rekeying->epoch = epoch;
+	g->rekeying->tag = m.tag = ++g->next_tag;
 	guest_order(g, &m);
 	log_info("audit: rekeying of guest %s started by uid %u", g->name, control_client_uid(c));
+}
+
+void keys_on_refused(struct guest *g, uint64_t tag)
+{
+	if (g->pairing && g->pairing->tag == tag)
+		pairing_end(g, EXIT_CODE_BUSY, NULL,
+			"the link cannot pair now: another exchange of keys is under way");
+	if (g->rekeying && g->rekeying->tag == tag)
+		rekey_end(g, EXIT_CODE_BUSY,
+			"the link cannot take it now: another exchange of keys is under way");
 }
 
 void keys_on_down(struct guest *g)

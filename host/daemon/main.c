@@ -56,146 +56,6 @@ bool hostd_path(char *out, size_t size, const char *dir, const char *sub, const 
 	return n > 0 && (size_t)n < size;
 }
 
-/* --- the world ---------------------------------------------------------------------------------------- */
-
-void hostd_world_changed(struct hostd *h)
-{
-	h->world_stale = true;
-}
-
-static void add_machine(struct hostd *h, const struct guest *g)
-{
-	struct world_machine *m = &h->machines[g->slot];
-
-	*m = (struct world_machine){
-		.known = true,
-		.state = guest_is_running(g) ? WORLD_RUNNING : WORLD_OFF,
-		.agent = g->paired && guest_has_channel(g),
-		.session = g->state == LINK_UP,
-		.n_gpus = g->n_gpus,
-	};
-	memcpy(m->name, g->name, sizeof(m->name));
-	memcpy(m->gpus, g->gpus, sizeof(m->gpus));
-	h->world.n_machines = g->slot + 1;
-}
-
-/* Until a switch said who holds the seat, what is shown does. */
-static void derive_holder(struct hostd *h)
-{
-	struct world *w = &h->world;
-
-	w->holder = WORLD_HOST;
-	if (w->n_monitors > 0 && w->monitors[0].shown >= 0)
-		w->holder = world_gpu_owner(w, w->monitors[0].inputs[w->monitors[0].shown].gpu);
-}
-
-const struct world *hostd_world(struct hostd *h)
-{
-	struct world *w = &h->world;
-
-	if (!h->world_stale)
-		return w;
-	h->world_stale = false;
-	w->machines = h->machines;
-	h->machines[WORLD_HOST] =
-		(struct world_machine){ .known = true, .state = WORLD_RUNNING, .session = true };
-	snprintf(h->machines[WORLD_HOST].name, sizeof(h->machines[WORLD_HOST].name), "host");
-	w->n_machines = 1;
-	for (int i = 1; i < HOSTD_MAX_MACHINES; i++) {
-		h->machines[i].known = false;
-		if (h->guests[i])
-			add_machine(h, h->guests[i]);
-	}
-	w->n_monitors = h->config->n_monitors;
-	memcpy(w->monitors, h->config->monitors, sizeof(w->monitors));
-	for (int i = 0; i < w->n_monitors; i++) {
-		struct world_monitor *m = &w->monitors[i];
-
-		m->shown = h->shown[i] < m->n_inputs ? h->shown[i] : -1;
-		for (int k = 0; k < m->n_inputs; k++) /* the user's word counts more */
-			if (m->sources[k].read == INPUT_NOT_READ)
-				m->sources[k].read = h->learned[i][k];
-	}
-	if (!h->holder_moved)
-		derive_holder(h);
-	return w;
-}
-
-/* --- configuration ---------------------------------------------------------------------------------------- */
-
-static bool load_policy(struct hostd *h)
-{
-	struct conf_report report = { 0 };
-	struct policy *fresh = NULL;
-	int r = policy_load_dir(&fresh, POLICY_ON_HOST, h->config->policy_dir, &report);
-
-	h->policy_error[0] = '\0';
-	if (r < 0) {
-		while (report.len > 0 && report.text[report.len - 1] == '\n')
-			report.text[--report.len] = '\0';
-		snprintf(h->policy_error, sizeof(h->policy_error), "%s",
-			report.len ? report.text : strerror(-r));
-		log_error("policy: %s. Every request of a guest is denied until that is mended",
-			h->policy_error);
-	}
-	if (!fresh)
-		fresh = policy_new(POLICY_ON_HOST); /* without a rule: denies, too */
-	policy_free(h->policy);
-	h->policy = fresh;
-	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
-		if (h->guests[i])
-			requests_policy_changed(h->guests[i]);
-	return r >= 0 && h->policy;
-}
-
-/* Guests named in guests.d are known without libvirt, too. */
-static void add_configured_guests(struct hostd *h)
-{
-	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
-		if (h->guests[i])
-			h->guests[i]->conf = config_find_guest(h->config, h->guests[i]->name);
-	for (int i = 0; i < h->config->n_guests; i++)
-		guest_get(h, h->config->guests[i].name);
-	for (int i = 1; i < HOSTD_MAX_MACHINES; i++) {
-		struct guest *g = h->guests[i];
-
-		if (g && !g->conf && !g->uuid[0])
-			guest_remove(g);
-		else if (g)
-			guest_update(g);
-	}
-	hostd_world_changed(h);
-}
-
-void hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE])
-{
-	struct config *fresh = NULL, *old = h->config;
-
-	if (config_load(h->config_dir, &fresh, error) < 0) {
-		log_error("%s. The old configuration stays in force", error);
-		return;
-	}
-	error[0] = '\0';
-	h->config = fresh;
-	if (seat_is_busy(h))
-		log_info("a switch is under way; it ends as it was planned");
-	monitors_forget(h);
-	load_policy(h);
-	if (strcmp(old->libvirt, fresh->libvirt)) {
-		virt_stop(h);
-		virt_start(h);
-	}
-	add_configured_guests(h);
-	config_free(old);
-	if (fresh->ddc && !h->ddc)
-		monitors_start(h);
-	else if (!fresh->ddc)
-		monitors_stop(h);
-	else
-		monitors_detect(h);
-	log_info("configuration and policy are read again");
-}
-
 /* --- start and end ----------------------------------------------------------------------------------------- */
 
 static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
@@ -209,12 +69,10 @@ static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, v
 
 static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
 {
-	char error[CONFIG_ERROR_SIZE];
-
 	(void)s;
 	(void)si;
 	sd_notify(0, "RELOADING=1");
-	hostd_reload(userdata, error);
+	hostd_reload_later(userdata);
 	sd_notify(0, "READY=1");
 	return 0;
 }
@@ -320,7 +178,7 @@ static int start(struct hostd *h)
 	}
 	raise_limits();
 	find_link_user(h);
-	load_policy(h);
+	hostd_load_policy(h);
 	if (!h->policy)
 		return -ENOMEM;
 	monitors_forget(h);
@@ -332,7 +190,7 @@ static int start(struct hostd *h)
 	r = virt_start(h);
 	if (r < 0)
 		log_error("cannot start va-virt: %s; libvirt's guests are not known", strerror(-r));
-	add_configured_guests(h);
+	hostd_take_guests(h);
 	sd_event_set_watchdog(h->event, true);
 	sd_notifyf(0, "READY=1\nSTATUS=%d guests configured", h->config->n_guests);
 	return 0;
@@ -413,7 +271,7 @@ int main(int argc, char **argv)
 		return EXIT_CODE_FAILED;
 	}
 	if (o.check) {
-		r = load_policy(&h) ? EXIT_CODE_OK : EXIT_CODE_FAILED;
+		r = hostd_load_policy(&h) ? EXIT_CODE_OK : EXIT_CODE_FAILED;
 		policy_free(h.policy);
 		config_free(h.config);
 		return r;

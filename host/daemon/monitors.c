@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define GUEST_READ_MS 10000u
+
 const char *ddc_status_text(uint32_t status)
 {
 	static const char *const texts[] = {
@@ -33,7 +35,7 @@ int monitors_ask(struct hostd *h, struct ddc_request *r, uint64_t limit_usec,
 	return worker_call(h->ddc, r, sizeof(*r), -1, limit_usec, reply, userdata);
 }
 
-static bool display_is_valid(const struct ddc_display *d)
+bool monitors_display_is_valid(const struct ddc_display *d)
 {
 	return strnlen(d->key, sizeof(d->key)) == sizeof(d->key) - 1 &&
 		memchr(d->connector, 0, sizeof(d->connector)) &&
@@ -60,6 +62,16 @@ void monitors_forget(struct hostd *h)
 	hostd_world_changed(h);
 }
 
+/* Twins are told apart by their connectors: "DP-1" or "card0-DP-1". */
+static bool is_display(const struct world_monitor *m, const struct ddc_display *d)
+{
+	const char *dash = strchr(d->connector, '-');
+
+	return !strcmp(d->key, m->key) &&
+		(!m->connector[0] || !strcmp(m->connector, d->connector) ||
+			(dash && !strcmp(m->connector, dash + 1)));
+}
+
 /* What the host reads tells which input is shown, and what that one reads as. */
 static void learn_shown(struct hostd *h)
 {
@@ -70,11 +82,70 @@ static void learn_shown(struct hostd *h)
 			const struct world_monitor *mon = &c->monitors[m];
 			const struct ddc_display *d = &h->displays[i];
 
-			if (!strcmp(d->key, mon->key) && d->input >= 0)
+			if (is_display(mon, d) && d->input >= 0 && !mon->unreadable)
 				monitors_learn(h, m,
 					input_find(mon->sources, (size_t)mon->n_inputs, d->input),
 					d->input);
 		}
+}
+
+static void take_displays(struct hostd *h, const struct ddc_reply *r)
+{
+	if (r->status != DDC_OK)
+		log_error("monitors: the host finds none: %s", ddc_status_text(r->status));
+	h->n_displays = 0;
+	for (uint32_t i = 0; i < r->n_displays; i++)
+		if (monitors_display_is_valid(&r->displays[i]))
+			h->displays[h->n_displays++] = r->displays[i];
+	log_info("monitors: the host sees %d, in %u ms", h->n_displays, r->took_ms);
+	learn_shown(h);
+}
+
+/* --- what a guest reads ------------------------------------------------------------------------------ */
+
+struct guest_read {
+	char key[MONITOR_KEY_SIZE];
+};
+
+static void on_guest_read(struct guest *g, const struct msg_result *r, void *userdata)
+{
+	CLEANUP(free) struct guest_read *q = userdata;
+	const struct config *c = g->h->config;
+
+	if (r->outcome != MSG_OUT_OK)
+		return;
+	for (int m = 0; m < c->n_monitors; m++) {
+		const struct world_monitor *mon = &c->monitors[m];
+		int32_t value = (int32_t)(r->value & 0xffff);
+
+		/* a switch, or the host's own look, may have told more meanwhile */
+		if (!strcmp(mon->key, q->key) && g->h->shown[m] < 0)
+			monitors_learn(g->h, m,
+				input_find(mon->sources, (size_t)mon->n_inputs, value), value);
+	}
+}
+
+void monitors_ask_guest(struct guest *g)
+{
+	const struct world *w = hostd_world(g->h);
+
+	if (worker_is_running(g->h->ddc) && !g->h->detected)
+		return; /* the host looks itself first */
+	for (int m = 0; m < w->n_monitors; m++) {
+		const struct world_monitor *mon = &w->monitors[m];
+		struct msg_query q = { .question = MSG_Q_DDC_READ, .via = mon->via };
+		struct guest_read *ask;
+
+		if (mon->shown >= 0 || mon->unreadable || world_input_of(w, mon, g->slot) < 0)
+			continue;
+		ask = calloc(1, sizeof(*ask));
+		if (!ask)
+			return;
+		memcpy(ask->key, mon->key, sizeof(ask->key));
+		snprintf(q.target, sizeof(q.target), "%s", mon->key);
+		if (guest_query(g, &q, GUEST_READ_MS, on_guest_read, ask) < 0)
+			free(ask);
+	}
 }
 
 static void on_detected(enum worker_fate fate, const void *msg, size_t size, int fd,
@@ -88,16 +159,14 @@ static void on_detected(enum worker_fate fate, const void *msg, size_t size, int
 		close(fd);
 	if (fate == WORKER_STOPPED)
 		return;
-	if (fate != WORKER_REPLIED || r->n_displays > DDC_MAX_DISPLAYS) {
+	h->detected = true;
+	if (fate != WORKER_REPLIED || r->n_displays > DDC_MAX_DISPLAYS)
 		log_error("monitors: detection did not end; monitors are not switched by the host");
-		return;
-	}
-	h->n_displays = 0;
-	for (uint32_t i = 0; i < r->n_displays; i++)
-		if (display_is_valid(&r->displays[i]))
-			h->displays[h->n_displays++] = r->displays[i];
-	log_info("monitors: the host sees %d, in %u ms", h->n_displays, r->took_ms);
-	learn_shown(h);
+	else
+		take_displays(h, r);
+	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
+		if (h->guests[i] && h->guests[i]->session)
+			monitors_ask_guest(h->guests[i]);
 }
 
 void monitors_detect(struct hostd *h)
@@ -107,6 +176,8 @@ void monitors_detect(struct hostd *h)
 	if (monitors_ask(h, &r, DDC_LIMIT_DETECT_USEC, on_detected, h) < 0)
 		log_warn("monitors: the DDC worker cannot be asked now");
 }
+
+/* --- the worker -------------------------------------------------------------------------------------- */
 
 static void on_started(struct worker *w, void *userdata)
 {

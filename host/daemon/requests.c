@@ -31,12 +31,17 @@ static void reply_result(struct guest *g, uint64_t session, uint32_t id, enum ms
 	reply(g, session, &m);
 }
 
-/* While a ticket is outstanding, or what it was spent on runs, the session is not renewed. */
-static void hold(struct guest *g, bool on)
+/*
+ * While a person is asked, a ticket is outstanding, or what it was spent on runs, the session is
+ * not renewed: the answer belongs to this one.
+ */
+static void update_hold(struct guest *g)
 {
-	struct link_ipc ipc = { .head.op = LINK_OP_HOLD, .ok = on };
+	bool wanted = g->question.number || g->ticket.live || g->commit_id;
+	struct link_ipc ipc = { .head.op = LINK_OP_HOLD, .ok = wanted };
 
-	guest_order(g, &ipc);
+	if (wanted != g->held && guest_order(g, &ipc))
+		g->held = wanted;
 }
 
 static void audit(const struct guest *g, const struct msg_prepare *p,
@@ -97,8 +102,6 @@ static void ticket_over(struct guest *g)
 	g->ticket_end = sd_event_source_disable_unref(g->ticket_end);
 	ticket_wipe(&g->ticket);
 	g->ticket_approved = false;
-	if (!g->commit_id)
-		hold(g, false);
 }
 
 static int on_ticket_end(sd_event_source *s, uint64_t usec, void *userdata)
@@ -106,6 +109,7 @@ static int on_ticket_end(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)s;
 	(void)usec;
 	ticket_over(userdata);
+	update_hold(userdata);
 	return 0;
 }
 
@@ -126,7 +130,7 @@ static void grant(struct guest *g, uint64_t session, uint32_t id, const struct m
 		reply_result(g, session, id, MSG_OUT_FAILED, 0, "the host is out of memory");
 		return;
 	}
-	hold(g, true);
+	update_hold(g);
 	reply(g, session, &m);
 }
 
@@ -148,6 +152,7 @@ static int on_question_limit(sd_event_source *s, uint64_t usec, void *userdata)
 	reply_result(g, g->question.session, g->question.id, MSG_OUT_DENIED, 0,
 		"nobody answered on the host");
 	question_over(g);
+	update_hold(g);
 	return 0;
 }
 
@@ -168,6 +173,7 @@ static void ask_person(struct guest *g, uint64_t session, uint32_t id, const str
 		return;
 	}
 	m.pending.expires_ms = timeout_s * 1000;
+	update_hold(g);
 	reply(g, session, &m);
 	log_warn("guest %s asks for %s %s: \"va-host approve %u\" or \"va-host deny %u\" within %u s",
 		g->name, msg_operation_name(p->operation), p->target[0] ? p->target : "",
@@ -192,6 +198,7 @@ int requests_answer(struct hostd *h, uint32_t number, bool yes)
 		audit(g, &q.prepare, NULL, "denied by a person");
 		reply_result(g, q.session, q.id, MSG_OUT_DENIED, 0, "denied on the host");
 	}
+	update_hold(g);
 	return 0;
 }
 
@@ -270,32 +277,37 @@ static void on_switched(void *userdata, enum exit_code code, const char *text)
 	uint32_t id = g->commit_id;
 
 	g->commit_id = 0;
-	if (id)
-		reply_result(g, g->commit_session, id, outcome_of(code), 0, text);
-	hold(g, false);
+	log_info("audit: guest=%s op=switch ended: %s", g->name, exit_code_name(code));
+	reply_result(g, g->commit_session, id, outcome_of(code), 0, text);
+	update_hold(g);
+}
+
+/* Said only when it is certain: logind may refuse. */
+static void on_scheduled(void *userdata, enum exit_code code, uint32_t delay_s, const char *text)
+{
+	struct guest *g = userdata;
+	uint32_t id = g->commit_id;
+
+	g->commit_id = 0;
+	log_info("audit: guest=%s op=host.shutdown ended: %s", g->name, exit_code_name(code));
+	reply_result(g, g->commit_session, id,
+		code == EXIT_CODE_OK ? MSG_OUT_SCHEDULED : outcome_of(code), delay_s, text);
+	update_hold(g);
 }
 
 static void act(struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *p,
 	const struct policy_verdict *v)
 {
-	char text[MSG_DETAIL_SIZE];
-	uint32_t delay = v->delay_s;
-	enum exit_code code;
+	struct intent i = { .target = p->target };
+	struct seat_request r = { .done = on_switched, .userdata = g };
 
-	if (p->operation == MSG_OP_SWITCH) {
-		struct intent i = { .target = p->target };
-		struct seat_request r = { .done = on_switched, .userdata = g };
-
-		g->commit_id = id;
-		g->commit_session = session;
+	g->commit_id = id;
+	g->commit_session = session;
+	update_hold(g);
+	if (p->operation == MSG_OP_SWITCH)
 		seat_switch(g->h, &i, g->name, &r);
-		return;
-	}
-	code = power_schedule(g->h, delay, g->name, text, sizeof(text));
-	audit(g, p, v, exit_code_name(code));
-	reply_result(g, session, id, code == EXIT_CODE_OK ? MSG_OUT_SCHEDULED : outcome_of(code),
-		delay, text);
-	hold(g, false);
+	else
+		power_schedule(g->h, v->delay_s, g->name, on_scheduled, g);
 }
 
 static void on_commit(struct guest *g, uint64_t session, uint32_t id, const struct msg_commit *c)
@@ -306,6 +318,7 @@ static void on_commit(struct guest *g, uint64_t session, uint32_t id, const stru
 	bool good = ticket_spend(&g->ticket, session, c, hostd_now_ms(), &p);
 
 	ticket_over(g);
+	update_hold(g);
 	if (!good) {
 		reply_result(g, session, id, MSG_OUT_EXPIRED, 0, "the ticket is no longer good");
 		return;
@@ -316,8 +329,7 @@ static void on_commit(struct guest *g, uint64_t session, uint32_t id, const stru
 		reply_result(g, session, id, MSG_OUT_DENIED, 0, "no longer allowed");
 		return;
 	}
-	if (p.operation == MSG_OP_SWITCH)
-		audit(g, &p, &v, "started");
+	audit(g, &p, &v, "started");
 	act(g, session, id, &p, &v);
 }
 
@@ -398,8 +410,9 @@ void requests_forget(struct guest *g)
 {
 	ticket_over(g);
 	question_over(g);
-	/* a switch that it committed goes on; there is only nobody left to tell */
-	if (g->commit_id)
-		seat_forget(g->h, g);
+	/* what it committed goes on; there is only nobody left to tell */
+	seat_forget(g->h, g);
+	power_forget(g->h, g);
 	g->commit_id = 0;
+	g->held = false; /* the link's own holds are per session, too */
 }

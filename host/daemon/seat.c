@@ -13,6 +13,7 @@
 /* One DDC act under way. */
 struct act {
 	struct execution *x;
+	uint64_t number; /* of the execution: another one may come to the same address */
 	execute_act_fn *done;
 	struct hostd *h;
 	bool is_read;
@@ -23,7 +24,9 @@ static struct act *act_new(struct hostd *h, struct execution *x, execute_act_fn 
 	struct act *a = calloc(1, sizeof(*a));
 
 	if (a)
-		*a = (struct act){ .x = x, .done = done, .h = h, .is_read = is_read };
+		*a = (struct act){
+			.x = x, .number = h->n_switches, .done = done, .h = h, .is_read = is_read
+		};
 	return a;
 }
 
@@ -32,7 +35,7 @@ static void act_end(struct act *a, int error, int32_t value, const char *detail)
 	struct act end = *a;
 
 	free(a);
-	if (end.h->execution == end.x && end.x)
+	if (end.h->execution && end.h->n_switches == end.number)
 		end.done(end.x, error, value, detail);
 }
 
@@ -135,14 +138,14 @@ static void seat_step(void *ctx, int n, const struct step *s, const char *state,
 	const char *detail)
 {
 	struct hostd *h = ctx;
-	const struct seat_request *r = h->seat_request;
+	const struct seat_request *r = &h->seat_request;
 	char text[PLAN_TEXT_SIZE];
 
 	step_describe(hostd_world(h), s, text, sizeof(text));
 	log_line(strcmp(state, "skipped") ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
 		"switch: %d. %s: %s after %u ms%s%s", n + 1, text, state, ms,
 		detail[0] ? ": " : "", detail);
-	if (r && r->step)
+	if (r->step)
 		r->step(r->userdata, n, s, state, ms, detail);
 }
 
@@ -172,11 +175,36 @@ static void remember_shown(struct hostd *h, int target)
 
 static void end_request(struct hostd *h, enum exit_code code, const char *text)
 {
-	struct seat_request *r = TAKE(h->seat_request);
+	struct seat_request r = h->seat_request;
 
-	if (r && r->done)
-		r->done(r->userdata, code, text);
-	free(r);
+	h->seat_request = (struct seat_request){ 0 };
+	if (r.done)
+		r.done(r.userdata, code, text);
+}
+
+static bool is_lost(struct hostd *h, int machine)
+{
+	const struct world_machine *m = &hostd_world(h)->machines[machine];
+
+	return !world_is_running(m);
+}
+
+/* What had to wait for the end of a switch. */
+static void after_switch(struct hostd *h)
+{
+	struct seat_request home = h->home_after;
+
+	if (h->stopping)
+		return;
+	/* whom the seat went to, or stayed with, may have died meanwhile */
+	if (is_lost(h, h->world.holder))
+		seat_machine_lost(h, h->world.holder);
+	if (home.done) {
+		h->home_after = (struct seat_request){ 0 };
+		seat_go_home(h, &home);
+	}
+	if (!h->execution && h->reload_after)
+		hostd_reload_later(h);
 }
 
 static void seat_done(void *ctx, struct execution *x, enum exit_code code, bool moved,
@@ -199,9 +227,7 @@ static void seat_done(void *ctx, struct execution *x, enum exit_code code, bool 
 	log_info("switch to %s: %s%s%s", h->machines[target].name, exit_code_name(code),
 		copy[0] ? ": " : "", copy);
 	end_request(h, code, copy);
-	/* whom the seat went to may have died meanwhile */
-	if (h->world.holder != WORLD_HOST && !world_is_up(&h->machines[h->world.holder]))
-		seat_machine_lost(h, h->world.holder);
+	after_switch(h);
 }
 
 static const struct execute_ops seat_ops = {
@@ -215,6 +241,12 @@ static const struct execute_ops seat_ops = {
 	.next_read_ms = 1000,
 };
 
+static void answer(const struct seat_request *r, enum exit_code code, const char *text)
+{
+	if (r->done)
+		r->done(r->userdata, code, text);
+}
+
 void seat_switch(struct hostd *h, const struct intent *i, const char *who,
 	const struct seat_request *r)
 {
@@ -222,32 +254,46 @@ void seat_switch(struct hostd *h, const struct intent *i, const char *who,
 	int error;
 
 	if (h->execution) {
-		r->done(r->userdata, EXIT_CODE_BUSY, "another switch is under way; try again");
+		answer(r, EXIT_CODE_BUSY, "another switch is under way; try again");
+		return;
+	}
+	if (power_is_going_down(h) && strcmp(i->target, h->machines[WORLD_HOST].name)) {
+		answer(r, EXIT_CODE_BUSY, "the host is shutting down");
 		return;
 	}
 	plan_switch(hostd_world(h), i, &plan);
 	log_info("switch to %s, asked for by %s: %d steps%s%s", escape(i->target), who,
 		plan.n_steps, plan.reason[0] ? "; " : "", plan.reason);
 	if (plan.refusal != EXIT_CODE_OK || plan.n_steps == 0) {
-		r->done(r->userdata, plan.refusal, plan.reason);
+		answer(r, plan.refusal, plan.reason);
 		return;
 	}
-	h->seat_request = calloc(1, sizeof(*r));
-	error = h->seat_request ?
-		execute_new(&h->execution, h->event, hostd_world(h), &plan, &seat_ops, h) :
-		-ENOMEM;
-	if (h->seat_request)
-		*h->seat_request = *r;
+	h->n_switches++;
+	error = execute_new(&h->execution, h->event, hostd_world(h), &plan, &seat_ops, h);
 	if (error < 0)
-		end_request(h, EXIT_CODE_FAILED, strerror(-error));
+		answer(r, EXIT_CODE_FAILED, strerror(-error));
+	else
+		h->seat_request = *r;
+}
+
+void seat_go_home(struct hostd *h, const struct seat_request *r)
+{
+	struct intent i = { .target = h->machines[WORLD_HOST].name };
+
+	if (h->execution)
+		h->home_after = *r;
+	else if (hostd_world(h)->holder == WORLD_HOST)
+		answer(r, EXIT_CODE_OK, "the host has the seat");
+	else
+		seat_switch(h, &i, "the host itself", r);
 }
 
 void seat_forget(struct hostd *h, const void *userdata)
 {
-	if (h->seat_request && h->seat_request->userdata == userdata) {
-		h->seat_request->done = NULL;
-		h->seat_request->step = NULL;
-	}
+	if (h->seat_request.userdata == userdata)
+		h->seat_request = (struct seat_request){ 0 };
+	if (h->home_after.userdata == userdata)
+		h->home_after = (struct seat_request){ 0 };
 }
 
 bool seat_is_busy(const struct hostd *h)
@@ -257,22 +303,20 @@ bool seat_is_busy(const struct hostd *h)
 
 static void on_home(void *userdata, enum exit_code code, const char *text)
 {
-	struct hostd *h = userdata;
-
+	(void)userdata;
 	if (code != EXIT_CODE_OK && code != EXIT_CODE_UNCONFIRMED && code != EXIT_CODE_BUSY)
 		log_warn("the seat's holder is gone and the monitors could not be taken home: %s; "
 			 "use the monitor's own button",
 			text);
-	(void)h;
 }
 
 void seat_machine_lost(struct hostd *h, int machine)
 {
 	struct intent i = { .target = h->machines[WORLD_HOST].name };
-	struct seat_request r = { .done = on_home, .userdata = h };
+	struct seat_request r = { .done = on_home };
 
-	if (h->world.holder != machine || h->execution || h->stopping)
-		return;
+	if (machine == WORLD_HOST || h->world.holder != machine || h->execution || h->stopping)
+		return; /* after a switch, whoever has the seat is looked at again */
 	log_warn("%s is gone while it had the seat: taking it home", h->machines[machine].name);
 	h->world.holder = WORLD_HOST;
 	h->holder_moved = true;
@@ -283,5 +327,5 @@ void seat_machine_lost(struct hostd *h, int machine)
 void seat_free(struct hostd *h)
 {
 	execute_free(TAKE(h->execution));
-	free(TAKE(h->seat_request));
+	h->seat_request = h->home_after = (struct seat_request){ 0 };
 }

@@ -2,6 +2,7 @@
 /* The daemon's state as JSON objects; see commands.h. */
 #include "host/daemon/commands.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void add_str(json_object *o, const char *key, const char *value)

@@ -14,7 +14,7 @@ static bool domain_is_valid(const struct virt_domain *d)
 {
 	if (!memchr(d->uuid, 0, sizeof(d->uuid)) || !memchr(d->name, 0, sizeof(d->name)))
 		return false;
-	if (!d->uuid[0] || d->state > VIRT_STATE_MAX || d->n_hostdevs > ARRAY_SIZE(d->hostdevs))
+	if (!d->uuid[0] || !d->name[0] || d->state > VIRT_STATE_MAX || d->n_hostdevs > ARRAY_SIZE(d->hostdevs))
 		return false;
 	for (uint32_t i = 0; i < d->n_hostdevs; i++)
 		if (!memchr(d->hostdevs[i], 0, sizeof(d->hostdevs[i])))
@@ -22,22 +22,62 @@ static bool domain_is_valid(const struct virt_domain *d)
 	return true;
 }
 
-/* Only GPUs that a monitor's input names matter for the seat. */
-static void take_gpus(struct guest *g, const struct virt_domain *d)
+static void take_hostdevs(struct guest *g, const struct virt_domain *d)
 {
-	const struct config *c = g->h->config;
+	free(TAKE(g->hostdevs));
+	g->n_hostdevs = 0;
+	if (d->n_hostdevs == 0)
+		return;
+	g->hostdevs = calloc(d->n_hostdevs, sizeof(*g->hostdevs));
+	if (!g->hostdevs) {
+		log_error("guest %s: its GPUs are not known: out of memory", g->name);
+		return;
+	}
+	g->n_hostdevs = (int)d->n_hostdevs;
+	memcpy(g->hostdevs, d->hostdevs, d->n_hostdevs * sizeof(*g->hostdevs));
+}
 
-	g->n_gpus = 0;
-	for (uint32_t i = 0; i < d->n_hostdevs && g->n_gpus < WORLD_MAX_GPUS; i++)
-		for (int m = 0; m < c->n_monitors; m++)
-			for (int k = 0; k < c->monitors[m].n_inputs; k++)
-				if (!strcmp(c->monitors[m].inputs[k].gpu, d->hostdevs[i]) &&
-					g->n_gpus < WORLD_MAX_GPUS) {
-					snprintf(g->gpus[g->n_gpus++], WORLD_PCI_SIZE, "%s",
-						d->hostdevs[i]);
-					m = c->n_monitors - 1;
-					break;
-				}
+/* Undefined, or not there any more when the connection came back. */
+static void on_gone(struct guest *g)
+{
+	if (!g->conf) {
+		guest_remove(g);
+		return;
+	}
+	seat_machine_lost(g->h, g->slot);
+	g->uuid[0] = '\0';
+	g->virt_state = VIRT_STATE_OFF;
+	g->virt_flags = 0;
+	g->n_hostdevs = 0;
+	guest_update(g);
+}
+
+/* Every domain has been told: what was not is gone. */
+static void on_synced(struct hostd *h)
+{
+	for (int i = 1; i < HOSTD_MAX_MACHINES; i++) {
+		struct guest *g = h->guests[i];
+
+		if (g && g->uuid[0] && !g->virt_told) {
+			log_info("guest %s: libvirt does not know it any more", g->name);
+			on_gone(g);
+		}
+	}
+}
+
+static void expect_all(struct hostd *h)
+{
+	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
+		if (h->guests[i])
+			h->guests[i]->virt_told = false;
+}
+
+/* By a domain that is there as far as is known. */
+static bool is_taken(struct hostd *h, const char *name)
+{
+	const struct guest *g = guest_find(h, name);
+
+	return g && g->uuid[0] && g->virt_told;
 }
 
 static void on_domain(struct hostd *h, const struct virt_domain *d)
@@ -47,10 +87,15 @@ static void on_domain(struct hostd *h, const struct virt_domain *d)
 	struct guest *g = guest_find_uuid(h, d->uuid);
 	uint32_t before;
 
-	if (!name_is_valid(name)) {
+	if (!name_is_valid(name) || !strcmp(name, "host")) {
 		log_warn("libvirt's domain \"%s\" needs a name of ours: make a file in guests.d "
 			 "with \"domain = %s\"",
 			escape(d->name), escape(d->name));
+		return;
+	}
+	if (!g && is_taken(h, name)) {
+		log_warn("libvirt's domain \"%s\" is left out: another one is guest %s already",
+			escape(d->name), name);
 		return;
 	}
 	if (g && strcmp(g->name, name)) { /* renamed */
@@ -67,7 +112,8 @@ static void on_domain(struct hostd *h, const struct virt_domain *d)
 	snprintf(g->uuid, sizeof(g->uuid), "%s", d->uuid);
 	g->virt_state = d->state;
 	g->virt_flags = d->flags;
-	take_gpus(g, d);
+	g->virt_told = true;
+	take_hostdevs(g, d);
 	if (before == VIRT_STATE_OFF && d->state != VIRT_STATE_OFF) {
 		/* a new start has a new socket: look at once, whatever the back-off was */
 		g->retry = sd_event_source_disable_unref(g->retry);
@@ -82,6 +128,8 @@ static void on_connection(struct hostd *h, const struct virt_connection *c)
 
 	if (!memchr(c->detail, 0, sizeof(c->detail)))
 		return;
+	if (up)
+		expect_all(h);
 	if (up != h->virt_up)
 		log_line(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "libvirt (%s): %s",
 			h->config->libvirt, up ? "connected" : escape(c->detail));
@@ -99,8 +147,12 @@ static void on_event(struct worker *w, const void *msg, size_t size, int fd, voi
 	(void)w;
 	if (fd >= 0)
 		close(fd);
-	if (head->op == VIRT_EV_CONNECTION || head->op == VIRT_EV_SYNCED) {
-		if (size == sizeof(struct virt_connection) && head->op == VIRT_EV_CONNECTION)
+	if (head->op == VIRT_EV_SYNCED) {
+		on_synced(h);
+		return;
+	}
+	if (head->op == VIRT_EV_CONNECTION) {
+		if (size == sizeof(struct virt_connection))
 			on_connection(h, msg);
 		return;
 	}
@@ -117,10 +169,8 @@ static void on_event(struct worker *w, const void *msg, size_t size, int fd, voi
 		return;
 	if (head->op == VIRT_EV_RESET)
 		guest_reset_session(g, "its machine was reset, restored or resumed");
-	else if (head->op == VIRT_EV_GONE && !g->conf)
-		guest_remove(g);
 	else if (head->op == VIRT_EV_GONE)
-		g->uuid[0] = '\0', guest_update(g);
+		on_gone(g);
 }
 
 static void on_ended(struct worker *w, int status, uint64_t will_restart_usec, void *userdata)
@@ -192,7 +242,7 @@ static void on_connected(enum worker_fate fate, const void *msg, size_t size, in
 	struct guest *g = guest_find_uuid(c->h, c->uuid);
 	int error;
 
-	if (!g || fate == WORKER_STOPPED) {
+	if (!g || c->h->stopping) {
 		if (fd >= 0)
 			close(fd);
 		return;

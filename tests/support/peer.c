@@ -101,56 +101,6 @@ void world_free(struct world *w)
 	free(w);
 }
 
-/* --- copies --------------------------------------------------------------------------------- */
-struct world_copy {
-	struct world w;
-	uint8_t *host, *guest, *to_guest, *to_host;
-};
-
-static uint8_t *copy_of(const void *p, size_t n)
-{
-	uint8_t *copy = malloc(n + 1);
-
-	memcpy(copy, p, n);
-	return copy;
-}
-
-struct world_copy *world_save(const struct world *w)
-{
-	struct world_copy *c = calloc(1, sizeof(*c));
-
-	c->w = *w;
-	c->host = copy_of(w->host.l, link_size());
-	c->guest = copy_of(w->guest.l, link_size());
-	c->to_guest = copy_of(w->to_guest.bytes + w->to_guest.head, w->to_guest.len);
-	c->to_host = copy_of(w->to_host.bytes + w->to_host.head, w->to_host.len);
-	return c;
-}
-
-static void restore_pipe(struct pipe *p, const uint8_t *bytes)
-{
-	p->head = 0;
-	memcpy(p->bytes, bytes, p->len);
-}
-
-void world_restore(struct world *w, const struct world_copy *c)
-{
-	*w = c->w;
-	memcpy(w->host.l, c->host, link_size());
-	memcpy(w->guest.l, c->guest, link_size());
-	restore_pipe(&w->to_guest, c->to_guest);
-	restore_pipe(&w->to_host, c->to_host);
-}
-
-void world_copy_free(struct world_copy *c)
-{
-	free(c->host);
-	free(c->guest);
-	free(c->to_guest);
-	free(c->to_host);
-	free(c);
-}
-
 struct peer *peer_other(struct peer *p)
 {
 	return p == &p->w->host ? &p->w->guest : &p->w->host;
@@ -191,7 +141,8 @@ static void reply(struct peer *p, uint64_t session, const struct message *m)
 
 static uint32_t work_number(const struct msg_prepare *m)
 {
-	return m->operation == MSG_OP_SWITCH ? (uint32_t)strtoul(m->target + 1, NULL, 10) : m->value;
+	return m->operation == MSG_OP_SWITCH ? (uint32_t)strtoul(m->target + 1, NULL, 10)
+					     : m->value;
 }
 
 static void execute(struct peer *p, const struct msg_prepare *m)
@@ -224,9 +175,7 @@ static void answer(struct peer *p, uint64_t session, const struct message *q)
 			m.result.outcome = MSG_OUT_OK;
 		}
 		break;
-	default:
-		msg_result_init(&m.result, MSG_OUT_OK, "");
-		break;
+	default: msg_result_init(&m.result, MSG_OUT_OK, ""); break;
 	}
 	reply(p, session, &m);
 }
@@ -242,7 +191,13 @@ static void on_request(struct peer *p, const struct link_event *ev)
 	}
 	if (!p->slow && !(p->ask_first && ev->message->kind == MSG_PREPARE)) {
 		answer(p, ev->session, ev->message);
-	} else if (p->n_kept < 8) {
+	} else {
+		if (p->n_kept == 8) { /* four at most are of this session */
+			p->n_kept--;
+			memmove(p->kept, p->kept + 1, p->n_kept * sizeof(p->kept[0]));
+			memmove(p->kept_session, p->kept_session + 1,
+				p->n_kept * sizeof(p->kept_session[0]));
+		}
 		p->kept[p->n_kept] = *ev->message;
 		p->kept_session[p->n_kept++] = ev->session;
 	}
@@ -290,7 +245,7 @@ static void on_answer(struct peer *p, const struct link_event *ev)
 static void on_event(struct peer *p, const struct link_event *ev)
 {
 	bool own = ev->kind == LINK_EV_PENDING ||
-		(ev->kind == LINK_EV_ANSWER && ev->message->result.outcome > MSG_OUT_WIRE_MAX);
+		   (ev->kind == LINK_EV_ANSWER && ev->message->result.outcome > MSG_OUT_WIRE_MAX);
 
 	if (ev->message && !own && !message_is_valid(ev->message))
 		abort();
@@ -304,22 +259,14 @@ static void on_event(struct peer *p, const struct link_event *ev)
 		p->session = 0;
 		ticket_wipe(&p->box);
 		break;
-	case LINK_EV_REQUEST:
-		on_request(p, ev);
-		break;
+	case LINK_EV_REQUEST: on_request(p, ev); break;
 	case LINK_EV_NOTICE:
 		p->notices++;
 		p->last = *ev->message;
 		break;
-	case LINK_EV_PENDING:
-		p->pendings++;
-		break;
-	case LINK_EV_ANSWER:
-		on_answer(p, ev);
-		break;
-	case LINK_EV_HINT:
-		p->hints[ev->hint]++;
-		break;
+	case LINK_EV_PENDING: p->pendings++; break;
+	case LINK_EV_ANSWER: on_answer(p, ev); break;
+	case LINK_EV_HINT: p->hints[ev->hint]++; break;
 	case LINK_EV_STORE:
 		p->stores++;
 		p->to_store = *ev->record;
@@ -346,8 +293,7 @@ static void on_event(struct peer *p, const struct link_event *ev)
 			break;
 		p->reconnect_ms = p->w->now + ev->backoff_ms;
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 

@@ -35,18 +35,18 @@ struct peer {
 	uint64_t seed[4];
 	/* how it behaves */
 	bool store_fails;
-	bool store_waits;     /* LINK_EV_STORE is not answered until peer_store() */
+	bool store_waits; /* LINK_EV_STORE is not answered until peer_store() */
 	bool store_waiting;
 	struct keyrec to_store;
-	bool slow;	      /* requests are kept, not answered, until peer_answer_all() */
-	bool ask_first;	      /* PREPARE is answered PENDING first */
-	bool ignore_reset;    /* LINK_EV_RESET_PIPE is not obeyed */
+	bool slow;         /* requests are kept, not answered, until peer_answer_all() */
+	bool ask_first;    /* PREPARE is answered PENDING first */
+	bool ignore_reset; /* LINK_EV_RESET_PIPE is not obeyed */
 	struct message kept[8];
 	uint64_t kept_session[8];
 	unsigned int n_kept;
 	/* what happened */
 	struct ticket_box box;
-	uint64_t ticket_ms;   /* when the last ticket was issued */
+	uint64_t ticket_ms; /* when the last ticket was issued */
 	uint64_t session;
 	unsigned int ups, downs, requests, notices, pendings, stores, paired, attempts_spent;
 	unsigned int pair_failed, resets, hints[16], answers, late;
@@ -97,6 +97,22 @@ struct world_copy;
 struct world_copy *world_save(const struct world *w);
 void world_restore(struct world *w, const struct world_copy *c);
 void world_copy_free(struct world_copy *c);
+
+/* A new world in which a session is up. */
+struct world *world_up(uint64_t seed);
+
+/* The last frame of a type that went to a peer, with its zeros; some may get lost. */
+struct recorder {
+	uint8_t type; /* first byte of the body */
+	struct peer *to;
+	unsigned int lose; /* the first so many of them */
+	unsigned int seen;
+	size_t n;
+	uint8_t frame[4200];
+};
+
+/* From now on; the pipes then deliver frame by frame. */
+void world_tap(struct world *w, struct recorder *r, uint8_t type, struct peer *to);
 
 /* Asks for work number n (below PEER_MAX_WORK) to be done at the other side. */
 enum va_err peer_ask(struct peer *p, uint32_t n, uint32_t limit_ms);

@@ -3,6 +3,7 @@
  * Key roll: it completes, and wherever it is interrupted (any message lost, any store failed, any
  * side restarted at any point) both ends still find a session, and in the end the new keys.
  */
+#include "common/link/link-internal.h"
 #include "tests/support/peer.h"
 #include "tests/unit/test.h"
 
@@ -123,7 +124,7 @@ static bool interrupt_at(unsigned int at, bool host, bool guest, bool lose)
 	if (guest)
 		peer_restart(&w->guest);
 	fine = fine && world_until(w, rolled_and_up, 40u * 60 * 1000) && keys_match(w) &&
-		!peer_broken_rule(&w->host) && !peer_broken_rule(&w->guest);
+	       !peer_broken_rule(&w->host) && !peer_broken_rule(&w->guest);
 	world_free(w);
 	return fine;
 }
@@ -205,6 +206,54 @@ static void guest_says_nothing_before_promotion_is_stored(void)
 	world_free(w);
 }
 
+/* A disk that takes its half and then nothing more: life goes on with the current keys. */
+static void guest_disk_is_full(void)
+{
+	struct world *w = world_up(7);
+
+	w->guest.store_waits = true;
+	CHECK_EQ(link_rekey(w->host.l, w->now), VA_OK);
+	world_run(w, 100);
+	peer_store(&w->guest, true);
+	w->guest.store_waits = false;
+	w->guest.store_fails = true;
+	CHECK(world_until(w, world_is_up, 60000));
+	world_run(w, 20000);
+	CHECK(world_until(w, world_is_up, 20000));
+	w->host.downs = 0;
+	w->host.ups = 0;
+	for (unsigned int i = 0; i < 24; i++) { /* two hours, with the tries that renewals make */
+		world_run(w, 5u * 60 * 1000);
+		CHECK(world_until(w, world_is_up, 60000));
+	}
+	CHECK(w->host.ups < 30 && w->host.downs < 12);
+	CHECK(w->host.disk.cur.epoch == 1 && w->guest.disk.cur.epoch == 1);
+	w->guest.store_fails = false;
+	CHECK(world_until(w, rolled_and_up, 40u * 60 * 1000));
+	CHECK(keys_match(w));
+	world_free(w);
+}
+
+/* Another record is on its way to the guest's disk when the new session opens. */
+static void guest_that_cannot_promote_says_nothing(void)
+{
+	struct world *w = up(6);
+
+	w->guest.store_waits = true;
+	CHECK_EQ(link_rekey(w->host.l, w->now), VA_OK);
+	world_run(w, 100);
+	peer_store(&w->guest, true);
+	w->guest.l->store_why = STORE_PAIR;
+	world_run(w, 60000);
+	CHECK(w->host.disk.cur.epoch == 1 && w->host.disk.next.epoch == 2);
+	CHECK_EQ(w->guest.disk.cur.epoch, 1);
+	w->guest.l->store_why = STORE_NONE;
+	w->guest.store_waits = false;
+	CHECK(world_until(w, rolled_and_up, 60000));
+	CHECK(keys_match(w));
+	world_free(w);
+}
+
 static void guest_disk_taken_back(void)
 {
 	/* the guest's next set is lost after the host has both halves: it asks for the other key */
@@ -264,5 +313,7 @@ TEST_MAIN({ "rolls", rolls }, { "rolls_again", rolls_again },
 	{ "not_without_a_session", not_without_a_session }, { "every_message", every_message },
 	{ "every_store", every_store },
 	{ "guest_says_nothing_before", guest_says_nothing_before_promotion_is_stored },
+	{ "guest_disk_is_full", guest_disk_is_full },
+	{ "guest_that_cannot_promote", guest_that_cannot_promote_says_nothing },
 	{ "guest_disk_taken_back", guest_disk_taken_back },
 	{ "through_random_faults", through_random_faults });

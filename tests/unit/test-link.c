@@ -273,24 +273,14 @@ static bool misbehaves(int what)
 		for (m.id = 1; m.id <= 5; m.id++)
 			link_rpc_send(l, &m);
 		break;
-	case 3: /* an answer to nothing */
-		link_rpc_send(l, &r);
-		break;
-	case 4: /* no message at all */
-		link_session_seal(l, RECORD_RPC, junk, sizeof(junk));
-		break;
-	case 5:
-		link_session_seal(l, RECORD_RPC, NULL, 0);
-		break;
+	case 3: /* an answer to nothing */ link_rpc_send(l, &r); break;
+	case 4: /* no message at all */ link_session_seal(l, RECORD_RPC, junk, sizeof(junk)); break;
+	case 5: link_session_seal(l, RECORD_RPC, NULL, 0); break;
 	case 6: /* CONFIRM is the host's, and the first */
 		link_session_seal(l, RECORD_CONFIRM, NULL, 0);
 		break;
-	case 7:
-		link_session_seal(l, RECORD_PING, junk, 1);
-		break;
-	case 8:
-		link_session_seal(l, RECORD_KEYROLL, junk, sizeof(junk));
-		break;
+	case 7: link_session_seal(l, RECORD_PING, junk, 1); break;
+	case 8: link_session_seal(l, RECORD_KEYROLL, junk, sizeof(junk)); break;
 	case 9: /* an answer nobody asked for */
 		junk[0] = 2;
 		link_session_seal(l, RECORD_KEYROLL, junk, 37);

@@ -165,7 +165,8 @@ static void fill(uint8_t *p, size_t n, uint8_t from)
 
 static void session(void)
 {
-	struct keyrec h = { .guest = "zorg", .cur.epoch = 1 }, g = { .guest = "host", .cur.epoch = 1 };
+	struct keyrec h = { .guest = "zorg", .cur.epoch = 1 },
+		      g = { .guest = "host", .cur.epoch = 1 };
 	struct msg_query q = { .question = MSG_Q_PING };
 	uint8_t prologue[PROLOGUE_SIZE];
 	struct side *host, *guest;

@@ -35,13 +35,14 @@ static bool same_keys(const struct world *w)
 		return false;
 	noise_public_key(g->cur.secret, pub);
 	return !memcmp(pub, h->cur.peer, 32) && !memcmp(h->cur.psk, g->cur.psk, 32) &&
-		!memcmp(h->guest_id, g->guest_id, 16) && h->cur.epoch == 1 && g->cur.epoch == 1 &&
-		!strcmp(h->guest, "zorg") && !strcmp(g->guest, "host");
+	       !memcmp(h->guest_id, g->guest_id, 16) && h->cur.epoch == 1 && g->cur.epoch == 1 &&
+	       !strcmp(h->guest, "zorg") && !strcmp(g->guest, "host");
 }
 
 static void codes(void)
 {
-	static const char *const good[] = { "K7Q4-2M9X", "k7q42m9x", " K7 Q4 2m 9X ", "k7q4-2m9x-" };
+	static const char *const good[] = { "K7Q4-2M9X", "k7q42m9x", " K7 Q4 2m 9X ",
+		"k7q4-2m9x-" };
 	static const char *const bad[] = { "", "K7Q42M9", "K7Q42M9XX", "K7Q42M9U", "K7Q4_2M9X",
 		"K7Q42M9\x80", "********" };
 	struct world *w = fresh(1);
@@ -225,18 +226,13 @@ static void through_random_faults(void)
 			struct peer *who = world_random(w) % 2 ? &w->host : &w->guest;
 
 			switch (world_random(w) % 8) {
-			case 0:
-				pipe_drop_front(p, world_random(w) % 100);
-				break;
-			case 1:
-				pipe_drop_back(p, world_random(w) % 100);
-				break;
+			case 0: pipe_drop_front(p, world_random(w) % 100); break;
+			case 1: pipe_drop_back(p, world_random(w) % 100); break;
 			case 2:
 				peer_disconnect(who);
 				peer_connect(who);
 				break;
-			default:
-				break;
+			default: break;
 			}
 			p->stopped = world_random(w) % 2;
 			world_run(w, world_random(w) % 1500);
@@ -453,6 +449,29 @@ static void nothing_is_acknowledged_before_it_is_stored(void)
 	world_free(w);
 }
 
+static bool deaf(struct world *w, struct peer *to, const uint8_t *bytes, size_t n)
+{
+	(void)bytes;
+	(void)n;
+	return to != &w->guest || !w->host.paired;
+}
+
+/* The host has the keys, and nothing of it comes through for a while. */
+static void the_last_message_is_long_in_coming(void)
+{
+	struct world *w = fresh(18);
+
+	w->tap = deaf;
+	open_window(&w->host, PAIR_CODE, code);
+	open_window(&w->guest, PAIR_CODE, code);
+	world_run(w, 30000);
+	CHECK(w->host.paired && !w->guest.paired);
+	w->tap = NULL;
+	CHECK(world_until(w, world_is_up, 10000));
+	CHECK(w->guest.paired && same_keys(w) && w->host.stores == 1);
+	world_free(w);
+}
+
 TEST_MAIN({ "codes", codes }, { "by_token", by_token }, { "by_code", by_code },
 	{ "both_windows_at_once", both_windows_at_once }, { "in_either_order", in_either_order },
 	{ "losses_by_token", losses_by_token }, { "losses_by_code", losses_by_code },
@@ -464,4 +483,5 @@ TEST_MAIN({ "codes", codes }, { "by_token", by_token }, { "by_code", by_code },
 	{ "cloned_disk", cloned_disk },
 	{ "a_session_goes_on_meanwhile", pairing_does_not_disturb_a_session_until_it_succeeds },
 	{ "host_cannot_store", host_cannot_store }, { "guest_cannot_store", guest_cannot_store },
+	{ "the_last_message_is_long_in_coming", the_last_message_is_long_in_coming },
 	{ "store_before_ack", nothing_is_acknowledged_before_it_is_stored });

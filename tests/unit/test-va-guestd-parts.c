@@ -4,11 +4,13 @@
 #include "guest/daemon/clock.h"
 #include "guest/daemon/config.h"
 #include "guest/daemon/port.h"
+#include "guest/daemon/poweroff.h"
 #include "guest/daemon/words.h"
 #include "tests/support/programs.h"
 #include "tests/unit/test.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -199,6 +201,54 @@ static void a_port_that_comes_late(void)
 	sd_event_unref(event);
 }
 
+/* --- power-off without a system bus ------------------------------------------------------------
+ */
+
+static struct {
+	unsigned int calls;
+	int error;
+	char detail[128];
+} off;
+
+static void on_off(int error, const char *detail, void *userdata)
+{
+	(void)userdata;
+	off.calls++;
+	off.error = error;
+	snprintf(off.detail, sizeof(off.detail), "%s", detail);
+}
+
+static int power_off_by(const char *command)
+{
+	CLEANUP_FN(poweroff) struct poweroff *p = NULL;
+	sd_event *event = NULL;
+	bool ended = false;
+
+	memset(&off, 0, sizeof(off));
+	if (sd_event_new(&event) >= 0 && poweroff_new(&p, event, command) == 0 &&
+		poweroff_ask(p, on_off, NULL) == 0)
+		ended = LOOP_UNTIL(event, off.calls > 0);
+	poweroff_free(TAKE(p));
+	sd_event_unref(event);
+	return ended && off.calls == 1 ? off.error : -ETIME;
+}
+
+static void power_off_falls_back(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus", 1);
+	CHECK_EQ(power_off_by("/bin/true"), 0);
+	CHECK_EQ(power_off_by("/bin/false"), -EIO);
+	CHECK_EQ(power_off_by("/nonexistent/poweroff"), -ENOENT);
+	CHECK_EQ(power_off_by(""), -EACCES);
+	CHECK(strstr(off.detail, "no system bus"));
+}
+
 TEST_MAIN({ "a_jump_is_noticed_and_a_slew_is_not", a_jump_is_noticed_and_a_slew_is_not },
 	{ "configuration", configuration }, { "every_state_has_words", every_state_has_words },
-	{ "a_port_that_comes_late", a_port_that_comes_late });
+	{ "a_port_that_comes_late", a_port_that_comes_late },
+	{ "power_off_falls_back", power_off_falls_back });

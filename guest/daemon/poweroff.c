@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Power-off; see power.h.
+ * Power-off; see poweroff.h.
  *
  * Theory of operation: the system bus is opened when it is needed and closed with the answer; a
  * daemon that may be asked to switch off once in its life holds no connection for that. logind
  * says yes and then begins; the answer still reaches the host.
  */
-#include "guest/daemon/power.h"
+#include "guest/daemon/poweroff.h"
 
 #include <spawn.h>
 #include <stdbool.h>
@@ -16,19 +16,19 @@
 
 #define BUS_LIMIT_USEC (10ull * 1000000)
 
-struct power {
+struct poweroff {
 	sd_event *event;
 	char *command;
 	sd_bus *bus;
 	sd_bus_slot *slot;
 	sd_event_source *child;
-	power_reply_fn *reply;
+	poweroff_reply_fn *reply;
 	void *userdata;
 };
 
-static void finish(struct power *p, int error, const char *detail)
+static void finish(struct poweroff *p, int error, const char *detail)
 {
-	power_reply_fn *reply = p->reply;
+	poweroff_reply_fn *reply = p->reply;
 
 	p->reply = NULL;
 	reply(error, detail, p->userdata);
@@ -36,7 +36,7 @@ static void finish(struct power *p, int error, const char *detail)
 
 static int on_command_end(sd_event_source *s, const siginfo_t *si, void *userdata)
 {
-	struct power *p = userdata;
+	struct poweroff *p = userdata;
 
 	(void)s;
 	p->child = sd_event_source_disable_unref(p->child);
@@ -47,7 +47,7 @@ static int on_command_end(sd_event_source *s, const siginfo_t *si, void *userdat
 	return 0;
 }
 
-static int run_command(struct power *p)
+static int run_command(struct poweroff *p)
 {
 	char *argv[] = { p->command, NULL };
 	char *env[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" }, NULL };
@@ -69,7 +69,7 @@ static int run_command(struct power *p)
 	return sd_event_add_child(p->event, &p->child, pid, WEXITED, on_command_end, p);
 }
 
-static void fall_back(struct power *p, const char *why)
+static void fall_back(struct poweroff *p, const char *why)
 {
 	int r;
 
@@ -82,7 +82,7 @@ static void fall_back(struct power *p, const char *why)
 		finish(p, r, "the power-off command cannot be run");
 }
 
-static void close_bus(struct power *p)
+static void close_bus(struct poweroff *p)
 {
 	p->slot = sd_bus_slot_unref(p->slot);
 	p->bus = sd_bus_close_unref(p->bus);
@@ -90,7 +90,7 @@ static void close_bus(struct power *p)
 
 static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
-	struct power *p = userdata;
+	struct poweroff *p = userdata;
 	bool denied = sd_bus_message_is_method_error(m, NULL);
 
 	(void)ret_error;
@@ -102,7 +102,7 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 	return 0;
 }
 
-static int ask_logind(struct power *p)
+static int ask_logind(struct poweroff *p)
 {
 	int r = sd_bus_open_system(&p->bus);
 
@@ -117,7 +117,7 @@ static int ask_logind(struct power *p)
 	return r;
 }
 
-int power_off(struct power *p, power_reply_fn *reply, void *userdata)
+int poweroff_ask(struct poweroff *p, poweroff_reply_fn *reply, void *userdata)
 {
 	if (p->reply)
 		return -EBUSY;
@@ -130,9 +130,9 @@ int power_off(struct power *p, power_reply_fn *reply, void *userdata)
 	return 0;
 }
 
-int power_new(struct power **ret, sd_event *event, const char *command)
+int poweroff_new(struct poweroff **ret, sd_event *event, const char *command)
 {
-	CLEANUP_FN(power) struct power *p = calloc(1, sizeof(*p));
+	CLEANUP_FN(poweroff) struct poweroff *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return -ENOMEM;
@@ -146,7 +146,7 @@ int power_new(struct power **ret, sd_event *event, const char *command)
 	return 0;
 }
 
-void power_free(struct power *p)
+void poweroff_free(struct poweroff *p)
 {
 	if (!p)
 		return;

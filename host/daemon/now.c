@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The world as it is now (world.h), put together from the configuration, the guests, and what
+ * was last seen of the monitors, whenever somebody asks after a change.
+ */
+#include "host/daemon/hostd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void hostd_world_changed(struct hostd *h)
+{
+	h->world_stale = true;
+}
+
+static void add_machine(struct hostd *h, const struct guest *g)
+{
+	struct world_machine *m = &h->machines[g->slot];
+
+	*m = (struct world_machine){
+		.known = true,
+		.state = guest_world_state(g),
+		.session = g->state == LINK_UP,
+		.agent = g->paired && guest_has_channel(g),
+		.n_gpus = g->n_gpus,
+	};
+	memcpy(m->name, g->name, sizeof(m->name));
+	memcpy(m->gpus, g->gpus, sizeof(m->gpus));
+	h->world.n_machines = g->slot + 1;
+}
+
+static void add_monitors(struct hostd *h)
+{
+	struct world *w = &h->world;
+
+	w->n_monitors = h->config->n_monitors;
+	memcpy(w->monitors, h->config->monitors, sizeof(w->monitors));
+	for (int i = 0; i < w->n_monitors; i++) {
+		struct world_monitor *m = &w->monitors[i];
+
+		m->shown = h->shown[i] < m->n_inputs ? h->shown[i] : -1;
+		for (int k = 0; k < m->n_inputs; k++) /* the user's word counts more */
+			if (m->sources[k].read == INPUT_NOT_READ)
+				m->sources[k].read = h->learned[i][k];
+	}
+}
+
+/*
+ * Until a switch said who holds the seat, what is shown does. A guest that has just stopped
+ * keeps it: seat_machine_lost() takes it home, and has to find it there.
+ */
+static void derive_holder(struct hostd *h)
+{
+	struct world *w = &h->world;
+	const struct world_machine *now = &h->machines[w->holder];
+	const struct world_monitor *m = &w->monitors[0];
+	const char *gpu;
+	int owner;
+
+	if (w->n_monitors == 0 || m->shown < 0)
+		return;
+	gpu = m->inputs[m->shown].gpu;
+	owner = world_gpu_owner(w, gpu);
+	if (owner != WORLD_HOST || !now->known || !world_has(now, gpu))
+		w->holder = owner;
+}
+
+const struct world *hostd_world(struct hostd *h)
+{
+	struct world *w = &h->world;
+
+	if (!h->world_stale)
+		return w;
+	h->world_stale = false;
+	w->machines = h->machines;
+	h->machines[WORLD_HOST] =
+		(struct world_machine){ .known = true, .state = WORLD_RUNNING, .session = true };
+	snprintf(h->machines[WORLD_HOST].name, sizeof(h->machines[WORLD_HOST].name), "host");
+	w->n_machines = 1;
+	for (int i = 1; i < HOSTD_MAX_MACHINES; i++) {
+		h->machines[i].known = false;
+		if (h->guests[i])
+			add_machine(h, h->guests[i]);
+	}
+	add_monitors(h);
+	if (!h->holder_moved)
+		derive_holder(h);
+	return w;
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * systemd-logind on the system bus (org.freedesktop.login1); see power.h. Every call is
+ * asynchronous: the daemon never waits for the bus. The bus is opened at start, to hear of
+ * shutdowns, and again when it is needed and was lost.
+ */
+#include "common/base/log.h"
+#include "host/daemon/power.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define SERVICE	       "org.freedesktop.login1"
+#define LOGIND	       SERVICE, "/org/freedesktop/login1", SERVICE ".Manager"
+#define BUS_LIMIT_USEC 5000000ull
+
+static int on_prepare(sd_bus_message *m, void *userdata, sd_bus_error *e);
+
+/* --- an inhibitor: the shutdown waits for it, within logind's InhibitDelayMaxSec --------------- */
+
+static int on_inhibited(sd_bus_message *m, void *userdata, sd_bus_error *e)
+{
+	struct hostd *h = userdata;
+	int fd = -1;
+
+	(void)e;
+	if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "h", &fd) < 0) {
+		log_debug("logind gives no inhibitor: a shutdown does not wait for the monitors");
+		return 0;
+	}
+	logind_release(h);
+	h->power->inhibitor = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return 0;
+}
+
+static void inhibit(struct hostd *h)
+{
+	sd_bus_call_method_async(h->power->bus, NULL, LOGIND, "Inhibit", on_inhibited, h, "ssss",
+		"shutdown", "virt-aid", "the monitors are switched to this machine", "delay");
+}
+
+void logind_release(struct hostd *h)
+{
+	cleanup_closep(&h->power->inhibitor);
+	h->power->inhibitor = -1;
+}
+
+static int on_prepare(sd_bus_message *m, void *userdata, sd_bus_error *e)
+{
+	struct hostd *h = userdata;
+	int begins = 0;
+
+	(void)e;
+	if (sd_bus_message_read(m, "b", &begins) < 0)
+		return 0;
+	if (begins) {
+		power_announce(h, MSG_EV_SHUTDOWN_SCHEDULED, 0);
+		power_go_down(h, logind_release);
+	} else {
+		power_stay_up(h);
+		inhibit(h);
+	}
+	return 0;
+}
+
+/* --- the bus ---------------------------------------------------------------------------------------- */
+
+static void bus_close(struct power *p)
+{
+	p->signal = sd_bus_slot_unref(p->signal);
+	p->bus = sd_bus_close_unref(p->bus);
+}
+
+static int bus_open(struct hostd *h)
+{
+	struct power *p = h->power;
+	int r;
+
+	if (p->bus && sd_bus_is_open(p->bus) > 0)
+		return 0;
+	bus_close(p);
+	r = sd_bus_open_system(&p->bus);
+	if (r >= 0)
+		r = sd_bus_set_method_call_timeout(p->bus, BUS_LIMIT_USEC);
+	if (r >= 0)
+		r = sd_bus_attach_event(p->bus, h->event, SD_EVENT_PRIORITY_NORMAL);
+	if (r >= 0)
+		r = sd_bus_match_signal_async(p->bus, &p->signal, LOGIND, "PrepareForShutdown",
+			on_prepare, NULL, h);
+	if (r < 0) {
+		bus_close(p);
+		return r;
+	}
+	inhibit(h);
+	return 0;
+}
+
+void logind_watch(struct hostd *h)
+{
+	int r = bus_open(h);
+
+	if (r < 0)
+		log_info("no system bus (%s): a shutdown does not wait for the monitors",
+			strerror(-r));
+}
+
+void logind_free(struct hostd *h)
+{
+	logind_release(h);
+	bus_close(h->power);
+}
+
+/* --- scheduling --------------------------------------------------------------------------------------- */
+
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *e)
+{
+	const sd_bus_error *failed = sd_bus_message_get_error(m);
+	char text[160];
+
+	(void)e;
+	snprintf(text, sizeof(text), "%s", failed && failed->message ? escape(failed->message) : "");
+	power_answered(userdata, failed ? -sd_bus_message_get_errno(m) : 0, text);
+	return 0;
+}
+
+int logind_schedule(struct hostd *h, uint32_t delay_s, const char *by)
+{
+	char wall[160];
+	uint64_t at = ((uint64_t)time(NULL) + delay_s) * 1000000;
+	int r = bus_open(h);
+
+	if (r < 0)
+		return r;
+	snprintf(wall, sizeof(wall), "virt-aid: shutdown asked for by %s (va-host cancel)", by);
+	r = sd_bus_call_method_async(h->power->bus, NULL, LOGIND, "SetWallMessage", NULL, NULL, "sb",
+		wall, 1);
+	if (r >= 0)
+		r = sd_bus_call_method_async(h->power->bus, NULL, LOGIND, "ScheduleShutdown",
+			on_answer, h, "st", "poweroff", at);
+	return r;
+}
+
+int logind_cancel(struct hostd *h)
+{
+	int r = bus_open(h);
+
+	return r < 0 ? r :
+		       sd_bus_call_method_async(h->power->bus, NULL, LOGIND,
+			       "CancelScheduledShutdown", on_answer, h, "");
+}
