@@ -116,10 +116,10 @@ static void do_act(struct hostd *h, struct execution *x, int machine, const stru
 		done(x, -ENOMEM, -1, "out of memory");
 	else if (machine == WORLD_HOST)
 		ask_host(a, is_read ? DDC_GET : DDC_SET, m, value, limit_ms);
-	else if (h->guests[machine])
+	else if (h->guests[machine] && guest_is_running(h->guests[machine]))
 		ask_guest(a, h->guests[machine], m, value, limit_ms);
 	else
-		act_end(a, -ENOTCONN, -1, "the guest is gone");
+		act_end(a, -ESRCH, -1, "the machine is gone");
 }
 
 static void seat_write(void *ctx, struct execution *x, int machine, const struct world_monitor *m,

@@ -6,8 +6,8 @@ import shutil
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lib import check, check_eq, run_cases, wait_for  # noqa: E402
-from lib.joined import Joined  # noqa: E402
+from lib import check, check_eq, wait_for  # noqa: E402
+from lib.joined import Joined, run_cases  # noqa: E402
 
 
 def hint(desk, name="alpha"):
