@@ -49,7 +49,8 @@ enum control_op {
 	CONTROL_ANSWER,	       /* value = number of the question, flags YES or not */
 	CONTROL_POLICY,	       /* explain: name = guest, arg = "operation target uid" */
 	CONTROL_RELOAD,
-	CONTROL_OP_MAX = CONTROL_RELOAD,
+	CONTROL_INPUTS,	       /* keyboards, mice, and what else is on USB */
+	CONTROL_OP_MAX = CONTROL_INPUTS,
 };
 
 #define CONTROL_FLAG_DRY_RUN 0x1u

@@ -12,6 +12,8 @@ static const struct command commands[] = {
 		.op = CONTROL_LIST, .limit_s = 10 },
 	{ "monitors", "Show the monitors, their inputs and who is on which.",
 		.op = CONTROL_MONITORS, .limit_s = 30 },
+	{ "inputs", "Show keyboards, mice and what else is on USB, and who has it.",
+		.op = CONTROL_INPUTS, .limit_s = 10 },
 	{ "switch TARGET", "Give monitor, keyboard and mouse to a guest, or back to \"host\".",
 		.op = CONTROL_SWITCH, .options = COMMAND_DRY_RUN | COMMAND_FORCE, .limit_s = 125,
 		.acts = true },

@@ -47,6 +47,12 @@ static void send_monitors(struct hostd *h, struct control_client *c, bool displa
 		control_send(c, "display", show_display(&h->displays[i]));
 }
 
+static void send_inputs(struct hostd *h, struct control_client *c)
+{
+	for (int i = 0; i < hostd_world(h)->n_devices; i++)
+		control_send(c, "input", show_input(h, i));
+}
+
 static void command_status(struct hostd *h, struct guest *g, struct control_client *c,
 	const struct control_request *r)
 {
@@ -55,6 +61,7 @@ static void command_status(struct hostd *h, struct guest *g, struct control_clie
 	control_send(c, "host", show_host(h));
 	send_guests(h, c);
 	send_monitors(h, c, false);
+	send_inputs(h, c);
 	control_finish(c, EXIT_CODE_OK, NULL, "%s", "");
 }
 
@@ -285,6 +292,7 @@ static const struct command {
 	[CONTROL_ANSWER] = { command_answer, true, NO_GUEST },
 	[CONTROL_POLICY] = { command_policy, false, A_GUEST },
 	[CONTROL_RELOAD] = { command_reload, true, NO_GUEST },
+	[CONTROL_INPUTS] = { command_inputs, false, NO_GUEST },
 };
 
 void commands_handle(struct control_client *c, const struct control_request *r, void *userdata)

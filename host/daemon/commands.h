@@ -11,6 +11,7 @@
 json_object *show_host(struct hostd *h);
 json_object *show_guest(struct hostd *h, const struct guest *g);
 json_object *show_monitor(struct hostd *h, int monitor);
+json_object *show_input(struct hostd *h, int device);
 json_object *show_display(const struct ddc_display *d);
 /* An item of kind MONITOR that a guest told. */
 json_object *show_item(const struct msg_item *i);
@@ -26,6 +27,10 @@ void command_guest_shutdown(struct hostd *h, struct guest *g, struct control_cli
 	const struct control_request *r);
 /* The client left: what was asked for it may still end, and tells nobody. */
 void commands_guest_gone(struct hostd *h, struct control_client *c);
+
+/* commands-inputs.c */
+void command_inputs(struct hostd *h, struct guest *g, struct control_client *c,
+	const struct control_request *r);
 
 /* The host's own monitors. */
 void command_host_ddc(struct hostd *h, struct control_client *c, const struct control_request *r);

@@ -235,9 +235,12 @@ static enum conf_verdict host_conf_entry(const struct conf_at *at, const char *v
 {
 	struct reading *r = userdata;
 	const char *name = conf_section_name(at->section, "monitor");
+	const char *input = conf_section_name(at->section, "input");
 
 	if (!strcmp(at->section, "host"))
 		return at->key ? host_entry(at, value, r->c) : CONF_OK;
+	if (input)
+		return inputs_config_entry(at, input, value, &r->c->inputs);
 	if (!name)
 		return CONF_UNKNOWN_SECTION;
 	if (!at->key) {
@@ -369,6 +372,7 @@ int config_load(const char *dir, struct config **ret, char error[CONFIG_ERROR_SI
 		if (e >= 0 || e == -ENOENT)
 			e = 0;
 		check_monitors(c, path, &report);
+		inputs_config_check(&c->inputs, path, &report);
 	}
 	if (snprintf(path, sizeof(path), "%s/guests.d", dir) < (int)sizeof(path))
 		e = load_guests(c, path, &report) < 0 ? -EIO : e;

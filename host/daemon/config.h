@@ -8,6 +8,7 @@
 #define VA_HOSTD_CONFIG_H
 
 #include "common/base/conf.h"
+#include "host/daemon/inputs-config.h"
 #include "host/daemon/world.h"
 
 #include <limits.h>
@@ -35,6 +36,7 @@ struct config {
 	bool ddc;		     /* false: the host has no DDC worker */
 	struct world_monitor monitors[WORLD_MAX_MONITORS];
 	int n_monitors;
+	struct config_inputs inputs;
 	struct config_guest *guests;
 	int n_guests;
 };

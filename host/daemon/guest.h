@@ -52,6 +52,8 @@ struct guest {
 	int n_hostdevs;
 	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE]; /* those of them at monitors, and its conf's */
 	int n_gpus;
+	struct virt_usb usb[VIRT_MAX_USB]; /* what it holds of the host's USB devices now */
+	uint32_t n_usb;
 
 	struct worker *link;
 	bool connecting, connected;

@@ -12,6 +12,7 @@
  *	guest*.c	guests and their va-links	virt.c		libvirt, through va-virt
  *	requests.c	what guests ask			keys.c		records, pairing, rekeying
  *	power*.c	the host's shutdown		commands*.c	the control socket
+ *	inputs*.c	keyboards, mice			events.c	who follows what changes
  */
 #ifndef VA_HOSTD_HOSTD_H
 #define VA_HOSTD_HOSTD_H
@@ -29,6 +30,7 @@
 #define HOSTD_MAX_MACHINES (CONFIG_MAX_GUESTS + 1)
 
 struct power;
+struct inputs;
 
 /* Who waits for a switch: either may be NULL; done is called once, and nothing after it. */
 struct seat_request {
@@ -41,6 +43,7 @@ struct seat_request {
 struct hostd {
 	sd_event *event;
 	const char *config_dir, *state_dir, *run_dir, *libexec;
+	const char *sysfs; /* NULL: /sys; tests have one of their own */
 	struct config *config;
 	struct policy *policy;	   /* never NULL once started; a broken one denies everything */
 	char policy_error[CONFIG_ERROR_SIZE]; /* "": it is in order */
@@ -69,6 +72,7 @@ struct hostd {
 	bool reload_after; /* a reload waits for its end */
 	struct control_server *control;
 	struct power *power;
+	struct inputs *inputs; /* NULL: not started */
 	uint32_t next_question;
 };
 
@@ -132,6 +136,43 @@ int virt_start(struct hostd *h);
 void virt_stop(struct hostd *h);
 /* Ask for the channel of a libvirt guest; guest_channel_arrived() answers. */
 int virt_connect(struct guest *g);
+/*
+ * Has a va-virt of its own carry out request, within its limit_ms. done is called exactly once,
+ * never before this returns; error: 0 or negative errno, detail (printable, may be "") borrowed.
+ * *ret (or NULL) is good until then, for virt_do_stop(): done is not called any more; what
+ * libvirt has begun may still happen.
+ */
+struct virt_doing;
+typedef void virt_done_fn(void *userdata, int error, const char *detail);
+int virt_do(struct hostd *h, const struct virt_request *request, virt_done_fn *done, void *userdata,
+	struct virt_doing **ret);
+void virt_do_stop(struct virt_doing *d); /* NULL is fine */
+/* What a va-virt needs of our environment to find libvirt: how many, each to be freed. */
+#define VIRT_ENV_MAX 6
+size_t virt_environment(char *env[VIRT_ENV_MAX + 1]);
+
+/* --- inputs.c: keyboards, mice and other USB devices that move with the seat ------------------- */
+/* Configured devices are world.devices, in the order of the configuration. */
+int inputs_start(struct hostd *h);
+void inputs_stop(struct hostd *h);
+void inputs_reload(struct hostd *h); /* the configuration is another one */
+/* Guests, or what they hold, have changed. */
+void inputs_refresh(struct hostd *h);
+void inputs_world(struct hostd *h, struct world *w);
+/*
+ * Gives device to a guest that runs, taking it from another guest if need be; takes it from a
+ * machine (that does not have it: done). The device is looked up on the bus at that moment.
+ * done is called exactly once, never before this returns; error 0 or a negative errno: -ENODEV
+ * not plugged in, -ENOTUNIQ several fit, -EBUSY libvirt's or the guest's no, -ETIMEDOUT.
+ * Returns -EBUSY: the device is on its way already; then done is never called.
+ */
+typedef void inputs_done_fn(void *userdata, int error, const char *detail);
+int inputs_attach(struct hostd *h, int device, int machine, uint32_t limit_ms, inputs_done_fn *done,
+	void *userdata);
+int inputs_detach(struct hostd *h, int device, int machine, uint32_t limit_ms, inputs_done_fn *done,
+	void *userdata);
+/* Nobody wants to know any more. */
+void inputs_forget(struct hostd *h, const void *userdata);
 
 /* --- keys.c: records, pairing, rekeying ------------------------------------------------------------- */
 /* Reads the guest's record into ret: 1 there is one, 0 none, negative errno (said in the log). */

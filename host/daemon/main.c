@@ -190,6 +190,10 @@ static int start(struct hostd *h)
 	r = virt_start(h);
 	if (r < 0)
 		log_error("cannot start va-virt: %s; libvirt's guests are not known", strerror(-r));
+	r = inputs_start(h);
+	if (r < 0)
+		log_error("cannot follow keyboards and mice: %s; they stay where they are",
+			strerror(-r));
 	hostd_take_guests(h);
 	sd_event_set_watchdog(h->event, true);
 	sd_notifyf(0, "READY=1\nSTATUS=%d guests configured", h->config->n_guests);
@@ -201,6 +205,7 @@ static void stop(struct hostd *h)
 	sd_notify(0, "STOPPING=1");
 	h->stopping = true;
 	seat_free(h);
+	inputs_stop(h);
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
 		if (h->guests[i])
 			guest_remove(h->guests[i]);

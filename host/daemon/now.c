@@ -83,6 +83,7 @@ const struct world *hostd_world(struct hostd *h)
 			add_machine(h, h->guests[i]);
 	}
 	add_monitors(h);
+	inputs_world(h, w);
 	if (!h->holder_moved)
 		derive_holder(h);
 	return w;

@@ -134,6 +134,7 @@ int hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE])
 	keep_monitors(h, old);
 	hostd_load_policy(h);
 	hostd_take_guests(h);
+	inputs_reload(h);
 	config_free(old);
 	restart_workers(h);
 	log_info("configuration and policy are read again");

@@ -14,7 +14,8 @@ static bool domain_is_valid(const struct virt_domain *d)
 {
 	if (!memchr(d->uuid, 0, sizeof(d->uuid)) || !memchr(d->name, 0, sizeof(d->name)))
 		return false;
-	if (!d->uuid[0] || !d->name[0] || d->state > VIRT_STATE_MAX || d->n_hostdevs > ARRAY_SIZE(d->hostdevs))
+	if (!d->uuid[0] || !d->name[0] || d->state > VIRT_STATE_MAX ||
+		d->n_hostdevs > ARRAY_SIZE(d->hostdevs) || d->n_usb > ARRAY_SIZE(d->usb))
 		return false;
 	for (uint32_t i = 0; i < d->n_hostdevs; i++)
 		if (!memchr(d->hostdevs[i], 0, sizeof(d->hostdevs[i])))
@@ -114,12 +115,15 @@ static void on_domain(struct hostd *h, const struct virt_domain *d)
 	g->virt_flags = d->flags;
 	g->virt_told = true;
 	take_hostdevs(g, d);
+	g->n_usb = d->state == VIRT_STATE_OFF ? 0 : d->n_usb;
+	memcpy(g->usb, d->usb, sizeof(g->usb));
 	if (before == VIRT_STATE_OFF && d->state != VIRT_STATE_OFF) {
 		/* a new start has a new socket: look at once, whatever the back-off was */
 		g->retry = sd_event_source_disable_unref(g->retry);
 		g->backoff_usec = GUEST_BACKOFF_MIN_USEC;
 	}
 	guest_update(g);
+	inputs_refresh(h);
 }
 
 static void on_connection(struct hostd *h, const struct virt_connection *c)
@@ -188,11 +192,8 @@ int virt_start(struct hostd *h)
 {
 	char path[PATH_MAX];
 	const char *argv[] = { path, "watch", h->config->libvirt, NULL };
-	/* a private libvirt (tests, qemu:///session) is found through these */
-	static const char *const pass[] = { "PATH", "HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME",
-		"XDG_CACHE_HOME", "LIBVIRT_DEFAULT_URI" };
-	char *env[ARRAY_SIZE(pass) + 2] = { NULL };
-	size_t n = 0;
+	char *env[VIRT_ENV_MAX + 1];
+	size_t n;
 	struct worker_spec spec = {
 		.name = "va-virt",
 		.argv = argv,
@@ -209,12 +210,7 @@ int virt_start(struct hostd *h)
 		return 0;
 	if (!hostd_path(path, sizeof(path), h->libexec, NULL, "va-virt", ""))
 		return -ENAMETOOLONG;
-	for (size_t i = 0; i < ARRAY_SIZE(pass); i++) {
-		const char *value = getenv(pass[i]);
-
-		if (value && asprintf(&env[n], "%s=%s", pass[i], value) > 0)
-			n++;
-	}
+	n = virt_environment(env);
 	r = worker_new(&h->virt, h->event, &spec);
 	while (n)
 		free(env[--n]);
