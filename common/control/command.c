@@ -19,6 +19,8 @@
 #include <string.h>
 
 #define LIMIT_MAX_S 86400u
+/* the daemon keeps the limit itself; this long for the rest of the way, or the way back */
+#define SWITCH_GRACE_S 60u
 
 struct options {
 	const char *socket;
@@ -43,6 +45,8 @@ enum {
 	OPT_FORCE,
 	OPT_DELAY,
 	OPT_WATCH,
+	OPT_WAIT,
+	OPT_NO_START,
 };
 
 static const struct option long_options[] = {
@@ -56,6 +60,8 @@ static const struct option long_options[] = {
 	{ "count", required_argument, NULL, 'c' },
 	{ "delay", required_argument, NULL, OPT_DELAY },
 	{ "watch", no_argument, NULL, OPT_WATCH },
+	{ "wait", no_argument, NULL, OPT_WAIT },
+	{ "no-start", no_argument, NULL, OPT_NO_START },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -72,6 +78,8 @@ static void print_options(FILE *out, const struct command *c)
 		{ COMMAND_COUNT, "[-c N]" },
 		{ COMMAND_DELAY, "[--delay S]" },
 		{ COMMAND_WATCH, "[--watch]" },
+		{ COMMAND_WAIT, "[--wait]" },
+		{ COMMAND_NO_START, "[--no-start]" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
@@ -149,6 +157,8 @@ static bool take_option(const struct command_program *p, struct options *o, int 
 	case OPT_DRY_RUN: o->given |= COMMAND_DRY_RUN; break;
 	case OPT_FORCE: o->given |= COMMAND_FORCE; break;
 	case OPT_WATCH: o->given |= COMMAND_WATCH; break;
+	case OPT_WAIT: o->given |= COMMAND_WAIT; break;
+	case OPT_NO_START: o->given |= COMMAND_NO_START; break;
 	case 'c':
 		o->given |= COMMAND_COUNT;
 		good = parse_number(optarg, 1, 10000, &o->count);
@@ -174,6 +184,12 @@ static void apply_options(
 		r->flags |= CONTROL_FLAG_FORCE;
 	if (o->given & COMMAND_WATCH)
 		r->flags |= CONTROL_FLAG_WATCH;
+	if (o->given & COMMAND_WAIT)
+		r->flags |= CONTROL_FLAG_WAIT;
+	if (o->given & COMMAND_NO_START)
+		r->flags |= CONTROL_FLAG_NO_START;
+	if (c->options & COMMAND_WAIT)
+		r->value = o->limit_s;
 	if (c->options & COMMAND_COUNT)
 		r->value = o->given & COMMAND_COUNT ? o->count : 4;
 	if (c->options & COMMAND_DELAY)
@@ -282,13 +298,14 @@ static enum exit_code ask(const struct command_program *p, const struct command 
 	CLEANUP_FN(board) struct board *board = watch && !json ? board_new() : NULL;
 	struct view view = { renderer, board };
 	unsigned int limit_s = o->limit_s ? o->limit_s : watch ? 0 : c->limit_s;
+	unsigned int grace_s = r->value && c->options & COMMAND_WAIT ? SWITCH_GRACE_S : 0;
 	json_object *result = NULL;
 	enum exit_code code;
 
 	if (!renderer || (watch && !json && !board))
 		return EXIT_CODE_FAILED;
 	catch_interrupt(p, c);
-	code = control_ask(o->socket, r, limit_s * 1000, on_object, &view, &result);
+	code = control_ask(o->socket, r, (limit_s + grace_s) * 1000, on_object, &view, &result);
 	if (!result) {
 		char words[384];
 

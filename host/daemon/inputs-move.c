@@ -192,7 +192,7 @@ int inputs_move(struct input *in, const struct move *m)
 		move_start(in, m);
 		return 0;
 	}
-	if (in->move.done || in->has_next)
+	if (in->has_next)
 		return -EBUSY;
 	in->has_next = true;
 	in->next = *m;

@@ -14,9 +14,8 @@ static bool domain_is_valid(const struct virt_domain *d)
 {
 	if (!memchr(d->uuid, 0, sizeof(d->uuid)) || !memchr(d->name, 0, sizeof(d->name)))
 		return false;
-	if (!d->uuid[0] || !d->name[0] || d->state > VIRT_STATE_MAX || d->n_hostdevs > ARRAY_SIZE(d->hostdevs))
-		return false;
-	if (d->n_usb > ARRAY_SIZE(d->usb))
+	if (!d->uuid[0] || !d->name[0] || d->state > VIRT_STATE_MAX ||
+		d->n_hostdevs > ARRAY_SIZE(d->hostdevs) || d->n_usb > ARRAY_SIZE(d->usb))
 		return false;
 	for (uint32_t i = 0; i < d->n_hostdevs; i++)
 		if (!memchr(d->hostdevs[i], 0, sizeof(d->hostdevs[i])))
@@ -58,6 +57,8 @@ static void on_gone(struct guest *g)
 /* Every domain has been told: what was not is gone. */
 static void on_synced(struct hostd *h)
 {
+	h->virt_synced = true;
+	hostd_world_changed(h);
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++) {
 		struct guest *g = h->guests[i];
 
@@ -140,6 +141,9 @@ static void on_connection(struct hostd *h, const struct virt_connection *c)
 		log_line(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "libvirt (%s): %s",
 			h->config->libvirt, up ? "connected" : escape(c->detail));
 	h->virt_up = up;
+	if (!up)
+		h->virt_synced = false;
+	hostd_world_changed(h);
 	snprintf(h->virt_detail, sizeof(h->virt_detail), "%s", up ? "" : c->detail);
 	events_poke(h);
 }
