@@ -51,7 +51,8 @@ enum control_op {
 	CONTROL_RELOAD,
 	CONTROL_INPUTS,	       /* keyboards, mice, and what else is on USB */
 	CONTROL_EVENTS,	       /* what changes, as it does; as does STATUS with WATCH; no result */
-	CONTROL_OP_MAX = CONTROL_EVENTS,
+	CONTROL_RESCUE,	       /* everything comes home, even in the middle of a switch; FORCE */
+	CONTROL_OP_MAX = CONTROL_RESCUE,
 };
 
 #define CONTROL_FLAG_DRY_RUN 0x1u

@@ -169,6 +169,23 @@ static void command_switch(struct hostd *h, struct guest *g, struct control_clie
 	seat_switch(h, &i, who, &request);
 }
 
+static void command_rescue(struct hostd *h, struct guest *g, struct control_client *c,
+	const struct control_request *r)
+{
+	struct seat_request request = {
+		.step = on_switch_step, .done = on_switch_done, .userdata = c
+	};
+	bool force = r->flags & CONTROL_FLAG_FORCE;
+
+	(void)g;
+	if (force && !control_client_is_privileged(c)) {
+		control_finish(c, EXIT_CODE_REFUSED, NULL,
+			"with --force guests are stopped, which is for root: use sudo");
+		return;
+	}
+	seat_rescue(h, force, &request);
+}
+
 /* --- what changes more than the seat ------------------------------------------------------------------- */
 
 static void on_scheduled(void *userdata, enum exit_code code, uint32_t delay_s, const char *text)
@@ -296,6 +313,7 @@ static const struct command {
 	[CONTROL_ANSWER] = { command_answer, true, NO_GUEST },
 	[CONTROL_POLICY] = { command_policy, false, A_GUEST },
 	[CONTROL_RELOAD] = { command_reload, true, NO_GUEST },
+	[CONTROL_RESCUE] = { command_rescue, false, NO_GUEST },
 	[CONTROL_EVENTS] = { command_events, false, NO_GUEST },
 	[CONTROL_INPUTS] = { command_inputs, false, NO_GUEST },
 };

@@ -200,6 +200,8 @@ int inputs_attach(struct hostd *h, int device, int machine, uint32_t limit_ms, i
 	void *userdata);
 int inputs_detach(struct hostd *h, int device, int machine, uint32_t limit_ms, inputs_done_fn *done,
 	void *userdata);
+/* What is just being given to a guest comes back after that; who asked is told -ECANCELED. */
+void inputs_come_home(struct hostd *h);
 /* Nobody wants to know any more. */
 void inputs_forget(struct hostd *h, const void *userdata);
 

@@ -60,6 +60,8 @@ int inputs_move_init(struct input *in);
 void inputs_move_done(struct input *in); /* ends what is under way with -ECANCELED */
 /* At once, or after the one that is under way. -EBUSY: another one waits already. */
 int inputs_move(struct input *in, const struct move *m);
+/* Turns round an attach that is under way or waits. */
+void inputs_turn_round(struct input *in);
 /* What is owed is tried, or tried again. */
 void inputs_settle(struct input *in);
 

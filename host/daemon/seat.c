@@ -252,6 +252,7 @@ void seat_rescue(struct hostd *h, bool force, const struct seat_request *r)
 		h->execution ? "; the switch under way is given up" : "");
 	execute_free(TAKE(h->execution));
 	seat_recover_stop(h);
+	inputs_come_home(h);
 	end_request(h, EXIT_CODE_FAILED, "a rescue took its place");
 	if (!h->execution) /* who was told so may have asked again */
 		seat_switch_now(h, &i, "a rescue", r);
