@@ -42,6 +42,7 @@ struct config {
 	struct world_monitor monitors[WORLD_MAX_MONITORS];
 	int n_monitors;
 	struct config_inputs inputs;
+	struct config_hotkeys hotkeys;
 	struct config_guest *guests;
 	int n_guests;
 };

@@ -14,6 +14,7 @@
  *	requests.c	what guests ask			keys.c		records, pairing, rekeying
  *	power*.c	the host's shutdown		commands*.c	the control socket
  *	inputs*.c	keyboards, mice			events.c	who follows what changes
+ *	hotkey.c	the keyboard's own way to ask
  */
 #ifndef VA_HOSTD_HOSTD_H
 #define VA_HOSTD_HOSTD_H
@@ -36,6 +37,7 @@
 struct power;
 struct inputs;
 struct events;
+struct hotkey;
 struct recovery;
 struct seat_queued;
 
@@ -51,6 +53,7 @@ struct hostd {
 	sd_event *event;
 	const char *config_dir, *state_dir, *run_dir, *libexec;
 	const char *sysfs; /* NULL: /sys; tests have one of their own */
+	const char *dev;   /* NULL: /dev */
 	struct config *config;
 	struct policy *policy;	   /* never NULL once started; a broken one denies everything */
 	char policy_error[CONFIG_ERROR_SIZE]; /* "": it is in order */
@@ -94,6 +97,7 @@ struct hostd {
 	struct power *power;
 	struct inputs *inputs; /* NULL: not started */
 	struct events *events;
+	struct hotkey *hotkey;
 	uint32_t next_question;
 };
 
@@ -204,6 +208,11 @@ int inputs_detach(struct hostd *h, int device, int machine, uint32_t limit_ms, i
 void inputs_come_home(struct hostd *h);
 /* Nobody wants to know any more. */
 void inputs_forget(struct hostd *h, const void *userdata);
+
+/* --- hotkey.c: hotkeys on the keyboards that the host has ------------------------------------------ */
+#define EVDEV_NUMBER_MAX 1024 /* eventN: as many as the kernel has minors for */
+int hotkey_start(struct hostd *h); /* nothing where none is configured */
+void hotkey_stop(struct hostd *h);
 
 /* --- events.c: clients that follow what changes -------------------------------------------------- */
 int events_init(struct hostd *h);

@@ -197,6 +197,9 @@ static int start(struct hostd *h)
 	if (r < 0)
 		log_error("cannot follow keyboards and mice: %s; they stay where they are",
 			strerror(-r));
+	r = hotkey_start(h);
+	if (r < 0)
+		log_error("cannot start va-input: %s; hotkeys are not heard", strerror(-r));
 	hostd_take_guests(h);
 	r = seat_start(h);
 	if (r < 0) {
@@ -213,6 +216,7 @@ static void stop(struct hostd *h)
 	sd_notify(0, "STOPPING=1");
 	h->stopping = true;
 	seat_free(h);
+	hotkey_stop(h);
 	inputs_stop(h);
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
 		if (h->guests[i])

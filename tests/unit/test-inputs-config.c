@@ -6,6 +6,7 @@
 #include <errno.h>
 
 static struct config_inputs c;
+static struct config_hotkeys keys;
 static struct conf_report report;
 
 static enum conf_verdict entry(const struct conf_at *at, const char *value, void *userdata)
@@ -13,12 +14,15 @@ static enum conf_verdict entry(const struct conf_at *at, const char *value, void
 	const char *name = conf_section_name(at->section, "input");
 
 	(void)userdata;
+	if (!strcmp(at->section, "hotkey"))
+		return hotkeys_config_entry(at, value, &keys);
 	return name ? inputs_config_entry(at, name, value, &c) : CONF_UNKNOWN_SECTION;
 }
 
 static const char *parse(const char *text)
 {
 	memset(&c, 0, sizeof(c));
+	memset(&keys, 0, sizeof(keys));
 	memset(&report, 0, sizeof(report));
 	conf_parse("h", text, strlen(text), entry, NULL, &report);
 	inputs_config_check(&c, "h", &report);
@@ -66,6 +70,9 @@ static void bad(void)
 		{ "[input a]\nid = 046d:c52b\ncolour = red\n", "h:3: " },
 		{ "[input a]\nid = 046d:c52b\n[input a]\nid = 046d:c52b\n",
 			"h:3: input a is described twice" },
+		{ "[hotkey]\nnext = scrolllock\n", "h:2: say: KEY KEY" },
+		{ "[hotkey]\nupwards = f1 f1\n", "h:2: " },
+		{ "[hotkey]\nnext = f1 f1\nhost = f1 f1\n", "h:3: \"f1 f1\" is next already" },
 		{ "[input a/b]\nid = 046d:c52b\n", "h:1: " },
 	};
 
@@ -89,4 +96,18 @@ static void too_many(void)
 	CHECK_EQ(c.n, WORLD_MAX_DEVICES);
 }
 
-TEST_MAIN({ "good", good }, { "bad", bad }, { "too_many", too_many });
+static void hotkeys(void)
+{
+	CHECK_STR(parse("[hotkey]\nnext = scrolllock scrolllock\nprev = leftmeta+f1\n"
+			"host = leftctrl+rightctrl\nrescue = leftctrl+leftalt+pause\n"
+			"host = f12 f12\n"),
+		"");
+	CHECK_EQ(keys.n, 5);
+	CHECK_EQ(keys.list[0].action, CHORD_NEXT);
+	CHECK_EQ(keys.list[1].action, CHORD_PREV);
+	CHECK_EQ(keys.list[3].action, CHORD_RESCUE);
+	CHECK_EQ(keys.list[3].n_keys, 3);
+	CHECK_EQ(keys.list[4].action, CHORD_HOST);
+}
+
+TEST_MAIN({ "hotkeys", hotkeys }, { "good", good }, { "bad", bad }, { "too_many", too_many });

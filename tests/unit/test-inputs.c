@@ -501,7 +501,8 @@ int main(int argc, char **argv)
 		{ "hangs_and_ends", hangs_and_ends }, { "follows_a_replug", follows_a_replug },
 		{ "follows_a_quick_replug", follows_a_quick_replug },
 		{ "stays_where_the_seat_is", stays_where_the_seat_is },
-		{ "rescue_turns_round", rescue_turns_round }, { "tries_again", tries_again }, { "kinds_are_remembered", kinds_are_remembered } };
+		{ "rescue_turns_round", rescue_turns_round }, { "tries_again", tries_again },
+		{ "kinds_are_remembered", kinds_are_remembered } };
 	sigset_t set;
 
 	if (argc == 3 && !strcmp(argv[1], "do"))
