@@ -18,6 +18,8 @@
 #include <string.h>
 
 #define LIMIT_MAX_S 86400u
+/* the daemon keeps the limit itself; this long for the rest of the way, or the way back */
+#define SWITCH_GRACE_S 60u
 
 struct options {
 	const char *socket;
@@ -27,7 +29,8 @@ struct options {
 	bool json, help;
 };
 
-enum { OPT_SOCKET = 256, OPT_JSON, OPT_TIMEOUT, OPT_VERSION, OPT_DRY_RUN, OPT_FORCE, OPT_DELAY };
+enum { OPT_SOCKET = 256, OPT_JSON, OPT_TIMEOUT, OPT_VERSION, OPT_DRY_RUN, OPT_FORCE, OPT_DELAY,
+	OPT_WAIT, OPT_NO_START };
 
 static const struct option long_options[] = {
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -39,6 +42,8 @@ static const struct option long_options[] = {
 	{ "force", no_argument, NULL, OPT_FORCE },
 	{ "count", required_argument, NULL, 'c' },
 	{ "delay", required_argument, NULL, OPT_DELAY },
+	{ "wait", no_argument, NULL, OPT_WAIT },
+	{ "no-start", no_argument, NULL, OPT_NO_START },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -54,6 +59,8 @@ static void print_options(FILE *out, const struct command *c)
 		{ COMMAND_FORCE, "[--force]" },
 		{ COMMAND_COUNT, "[-c N]" },
 		{ COMMAND_DELAY, "[--delay S]" },
+		{ COMMAND_WAIT, "[--wait]" },
+		{ COMMAND_NO_START, "[--no-start]" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
@@ -130,6 +137,8 @@ static bool take_option(const struct command_program *p, struct options *o, int 
 	case OPT_TIMEOUT: good = parse_number(optarg, 1, LIMIT_MAX_S, &o->limit_s); break;
 	case OPT_DRY_RUN: o->given |= COMMAND_DRY_RUN; break;
 	case OPT_FORCE: o->given |= COMMAND_FORCE; break;
+	case OPT_WAIT: o->given |= COMMAND_WAIT; break;
+	case OPT_NO_START: o->given |= COMMAND_NO_START; break;
 	case 'c':
 		o->given |= COMMAND_COUNT;
 		good = parse_number(optarg, 1, 10000, &o->count);
@@ -153,6 +162,12 @@ static void apply_options(
 		r->flags |= CONTROL_FLAG_DRY_RUN;
 	if (o->given & COMMAND_FORCE)
 		r->flags |= CONTROL_FLAG_FORCE;
+	if (o->given & COMMAND_WAIT)
+		r->flags |= CONTROL_FLAG_WAIT;
+	if (o->given & COMMAND_NO_START)
+		r->flags |= CONTROL_FLAG_NO_START;
+	if (c->options & COMMAND_WAIT)
+		r->value = o->limit_s;
 	if (c->options & COMMAND_COUNT)
 		r->value = o->given & COMMAND_COUNT ? o->count : 4;
 	if (c->options & COMMAND_DELAY)
@@ -253,13 +268,14 @@ static enum exit_code ask(const struct command_program *p, const struct command 
 {
 	CLEANUP_FN(renderer) struct renderer *view = renderer_new(stdout, stderr, o->json, 0);
 	unsigned int limit_s = o->limit_s ? o->limit_s : c->limit_s;
+	unsigned int grace_s = r->value && c->options & COMMAND_WAIT ? SWITCH_GRACE_S : 0;
 	json_object *result = NULL;
 	enum exit_code code;
 
 	if (!view)
 		return EXIT_CODE_FAILED;
 	catch_interrupt(p, c);
-	code = control_ask(o->socket, r, limit_s * 1000, on_object, view, &result);
+	code = control_ask(o->socket, r, (limit_s + grace_s) * 1000, on_object, view, &result);
 	if (!result) {
 		char words[384];
 

@@ -19,6 +19,8 @@
 #define COMMAND_FORCE   0x2u
 #define COMMAND_COUNT   0x4u /* -c N into value, 4 if not given */
 #define COMMAND_DELAY   0x8u /* --delay S into value */
+#define COMMAND_WAIT    0x10u /* --wait; --timeout goes into value, too */
+#define COMMAND_NO_START 0x20u
 
 #define COMMAND_DELAY_DEFAULT UINT32_MAX /* value without --delay: what the daemon is set to */
 

@@ -33,7 +33,7 @@ enum control_op {
 	CONTROL_NONE = 0,
 	CONTROL_STATUS,
 	CONTROL_LIST,
-	CONTROL_SWITCH,	       /* name: target; flags */
+	CONTROL_SWITCH,	       /* name: target; flags; value: limit of waiting, seconds, 0 */
 	CONTROL_SHUTDOWN,      /* host: delay in value, seconds; guest: ask the host */
 	CONTROL_CANCEL,
 	CONTROL_PING,	       /* host: name = guest; value = how often (1 to 10000) */
@@ -57,7 +57,9 @@ enum control_op {
 #define CONTROL_FLAG_FORCE   0x2u
 #define CONTROL_FLAG_YES     0x4u
 #define CONTROL_FLAG_WATCH   0x8u
-#define CONTROL_FLAGS	     0xfu
+#define CONTROL_FLAG_WAIT    0x10u
+#define CONTROL_FLAG_NO_START 0x20u
+#define CONTROL_FLAGS	     0x3fu
 
 struct control_request {
 	uint32_t magic;

@@ -145,7 +145,13 @@ static void on_switch_done(void *userdata, enum exit_code code, const char *text
 static void command_switch(struct hostd *h, struct guest *g, struct control_client *c,
 	const struct control_request *r)
 {
-	struct intent i = { .target = r->name, .force = r->flags & CONTROL_FLAG_FORCE };
+	struct intent i = {
+		.target = r->name,
+		.force = r->flags & CONTROL_FLAG_FORCE,
+		.no_start = r->flags & CONTROL_FLAG_NO_START,
+		.wait = r->flags & CONTROL_FLAG_WAIT,
+		.timeout_ms = r->value < 86400 ? r->value * 1000 : 86400000,
+	};
 	struct seat_request request = {
 		.step = on_switch_step, .done = on_switch_done, .userdata = c
 	};

@@ -82,6 +82,14 @@ static enum conf_verdict command_value(const struct conf_at *at, const char *val
 	return CONF_OK;
 }
 
+static enum conf_verdict primary_value(const struct conf_at *at, const char *value, struct config *c)
+{
+	if (strcmp(value, "auto") && strcmp(value, "none"))
+		return pci_value(at, value, c->primary_gpu);
+	snprintf(c->primary_gpu, sizeof(c->primary_gpu), "%s", value);
+	return CONF_OK;
+}
+
 static enum conf_verdict host_entry(const struct conf_at *at, const char *value, struct config *c)
 {
 	if (!strcmp(at->key, "libvirt"))
@@ -95,6 +103,12 @@ static enum conf_verdict host_entry(const struct conf_at *at, const char *value,
 		return conf_seconds(at, value, 0, 3600, &c->shutdown_delay_s);
 	if (!strcmp(at->key, "shutdown-command"))
 		return command_value(at, value, c);
+	if (!strcmp(at->key, "primary-gpu"))
+		return primary_value(at, value, c);
+	if (!strcmp(at->key, "confirm-limit"))
+		return conf_seconds(at, value, 0, 600, &c->confirm_limit_s);
+	if (!strcmp(at->key, "silence-limit"))
+		return conf_seconds(at, value, 0, 3600, &c->silence_limit_s);
 	return CONF_UNKNOWN_KEY;
 }
 
@@ -271,6 +285,8 @@ static void check_monitors(const struct config *c, const char *file, struct conf
 
 static enum conf_verdict guest_entry(const struct conf_at *at, const char *value, void *userdata)
 {
+	/* in the order of enum world_conflict */
+	static const char *const conflicts[] = { "shutdown", "refuse", "force" };
 	struct config_guest *g = userdata;
 
 	if (at->section[0] && strcmp(at->section, "guest"))
@@ -283,6 +299,12 @@ static enum conf_verdict guest_entry(const struct conf_at *at, const char *value
 		return conf_path(at, value, g->channel, sizeof(g->channel));
 	if (!strcmp(at->key, "token"))
 		return conf_path(at, value, g->token, sizeof(g->token));
+	if (!strcmp(at->key, "on-conflict"))
+		return conf_word(at, value, conflicts, ARRAY_SIZE(conflicts), &g->on_conflict);
+	if (!strcmp(at->key, "stop-limit"))
+		return conf_seconds(at, value, 1, 3600, &g->stop_limit_s);
+	if (!strcmp(at->key, "start-limit"))
+		return conf_seconds(at, value, 1, 3600, &g->start_limit_s);
 	if (!strcmp(at->key, "gpu")) {
 		if (g->n_gpus == WORLD_MAX_GPUS) {
 			conf_error(at, "more than %d GPUs", WORLD_MAX_GPUS);
@@ -352,6 +374,9 @@ static struct config *config_default(const char *dir)
 		return NULL;
 	c->ddc = true;
 	c->shutdown_delay_s = 15;
+	c->confirm_limit_s = 15;
+	c->silence_limit_s = 15;
+	snprintf(c->primary_gpu, sizeof(c->primary_gpu), "auto");
 	snprintf(c->libvirt, sizeof(c->libvirt), "qemu:///system");
 	snprintf(c->policy_dir, sizeof(c->policy_dir), "%s/policy.d", dir);
 	return c;

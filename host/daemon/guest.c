@@ -110,9 +110,14 @@ enum world_state guest_world_state(const struct guest *g)
 	}
 }
 
-/* Only GPUs that a monitor's input names matter for the seat. */
-static bool is_at_monitor(const struct config *c, const char *pci)
+/* A GPU of this machine, or what a monitor's input names as one. */
+static bool is_gpu(const struct hostd *h, const char *pci)
 {
+	const struct config *c = h->config;
+
+	for (int i = 0; i < h->n_gpus; i++)
+		if (!strcmp(h->gpus[i], pci))
+			return true;
 	for (int m = 0; m < c->n_monitors; m++)
 		for (int i = 0; i < c->monitors[m].n_inputs; i++)
 			if (!strcmp(c->monitors[m].inputs[i].gpu, pci))
@@ -133,7 +138,7 @@ static void collect_gpus(struct guest *g)
 {
 	g->n_gpus = 0;
 	for (int i = 0; i < g->n_hostdevs; i++)
-		if (is_at_monitor(g->h->config, g->hostdevs[i]))
+		if (is_gpu(g->h, g->hostdevs[i]))
 			add_gpu(g, g->hostdevs[i]);
 	for (int i = 0; g->conf && i < g->conf->n_gpus; i++)
 		add_gpu(g, g->conf->gpus[i]);

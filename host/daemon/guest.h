@@ -50,7 +50,7 @@ struct guest {
 	bool virt_told; /* libvirt has named it since the connection came up */
 	char (*hostdevs)[VIRT_PCI_SIZE]; /* PCI devices of libvirt's definition */
 	int n_hostdevs;
-	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE]; /* those of them at monitors, and its conf's */
+	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE]; /* those of them that are GPUs, and its conf's */
 	int n_gpus;
 	struct virt_usb usb[VIRT_MAX_USB]; /* what it holds of the host's USB devices now */
 	uint32_t n_usb;

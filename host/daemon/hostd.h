@@ -8,7 +8,8 @@
  *	main.c		start, signals			config.c reload.c	files
  *	world.c plan.c	pure: what is, what to do	execute.c	doing it
  *	now.c		the world, from all below
- *	seat.c		the arbiter of switches		monitors.c	the host's DDC worker
+ *	seat*.c		the arbiter of switches		monitors.c	the host's DDC worker
+ *	journal.c	the switch under way, on disk
  *	guest*.c	guests and their va-links	virt.c		libvirt, through va-virt
  *	requests.c	what guests ask			keys.c		records, pairing, rekeying
  *	power*.c	the host's shutdown		commands*.c	the control socket
@@ -24,13 +25,18 @@
 #include "host/daemon/config.h"
 #include "host/daemon/execute.h"
 #include "host/daemon/guest.h"
+#include "host/daemon/journal.h"
 #include "host/daemon/plan.h"
 
 
 #define HOSTD_MAX_MACHINES (CONFIG_MAX_GUESTS + 1)
+#define SEAT_ASKED	   8
+#define HOSTD_MAX_GPUS	   16
 
 struct power;
 struct inputs;
+struct recovery;
+struct seat_queued;
 
 /* Who waits for a switch: either may be NULL; done is called once, and nothing after it. */
 struct seat_request {
@@ -59,7 +65,7 @@ struct hostd {
 	int32_t learned[WORLD_MAX_MONITORS][WORLD_MAX_INPUTS]; /* what it reads as while shown */
 
 	struct worker *virt;
-	bool virt_up;
+	bool virt_up, virt_synced; /* synced: every domain has been told once */
 	char virt_detail[160];
 	struct worker *ddc;
 	struct ddc_display displays[DDC_MAX_DISPLAYS];
@@ -69,6 +75,23 @@ struct hostd {
 	struct seat_request seat_request; /* of the execution; zeros: nobody to tell */
 	struct seat_request home_after;	  /* waits for its end; done NULL: nobody */
 	uint64_t n_switches;
+	struct plan plan;	/* of the execution */
+	struct journal journal; /* the same */
+	struct seat_queued *queue; /* who waits for its end */
+	struct recovery *recovery; /* of a switch that an earlier va-hostd left; NULL: none */
+	char asked[SEAT_ASKED][NAME_MAX_LEN + 1]; /* to whom the seat was to go, the last one last */
+	int n_asked;
+	bool holder_answered;	       /* the holder has had a session since it has the seat */
+	int given_by; /* the lost holder; the seat is being given on */
+	unsigned int give_tries;
+	uint64_t given_switch; /* number of the one that failed to */
+	sd_event_source *give_again;
+	sd_event_source *silence;      /* until a holder that fell silent loses the seat */
+	char primary_gpu[WORLD_PCI_SIZE]; /* "" : none, or none is known */
+	char gpus[HOSTD_MAX_GPUS][WORLD_PCI_SIZE]; /* of this machine, whoever has them */
+	int n_gpus;
+	enum world_writer worked[WORLD_MAX_MONITORS]; /* who was heard there last */
+	sd_event_source *changed;      /* the world has: from the loop, whoever waits looks again */
 	bool reload_after; /* a reload waits for its end */
 	struct control_server *control;
 	struct power *power;
@@ -97,9 +120,12 @@ int hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE]);
 void hostd_reload_later(struct hostd *h);
 
 /* --- seat.c: one arbiter for every switch ------------------------------------------------------ */
+/* From the loop's first turn on; what an earlier va-hostd left is finished or undone. */
+int seat_start(struct hostd *h);
 /*
  * Starts the switch, or refuses: its answer then comes at once through done, as it does when
- * another switch is under way (EXIT_CODE_BUSY). who: for the audit line.
+ * another switch is under way (EXIT_CODE_BUSY) unless the intent says to wait: then it waits for
+ * that one's end. who: for the audit line.
  */
 void seat_switch(struct hostd *h, const struct intent *i, const char *who,
 	const struct seat_request *r);
@@ -109,9 +135,14 @@ void seat_go_home(struct hostd *h, const struct seat_request *r);
 /* Who asked has left: go on, tell nobody. */
 void seat_forget(struct hostd *h, const void *userdata);
 bool seat_is_busy(const struct hostd *h);
-/* A machine stopped or fell silent: if it had the seat, take it home. */
+/* Monitors, keyboards and mice and the primary GPU come home, whatever is under way. */
+void seat_rescue(struct hostd *h, bool force, const struct seat_request *r);
+/* A machine stopped: if it had the seat, it goes to the next who was asked for, or home. */
 void seat_machine_lost(struct hostd *h, int machine);
 void seat_free(struct hostd *h);
+
+/* --- gpus.c --------------------------------------------------------------------------------------- */
+void gpus_find(struct hostd *h);
 
 /* --- monitors.c: the host's own DDC worker ---------------------------------------------------------- */
 int monitors_start(struct hostd *h);

@@ -178,6 +178,7 @@ static int start(struct hostd *h)
 	}
 	raise_limits();
 	find_link_user(h);
+	gpus_find(h);
 	hostd_load_policy(h);
 	if (!h->policy)
 		return -ENOMEM;
@@ -195,6 +196,11 @@ static int start(struct hostd *h)
 		log_error("cannot follow keyboards and mice: %s; they stay where they are",
 			strerror(-r));
 	hostd_take_guests(h);
+	r = seat_start(h);
+	if (r < 0) {
+		log_error("cannot watch the seat: %s", strerror(-r));
+		return r;
+	}
 	sd_event_set_watchdog(h->event, true);
 	sd_notifyf(0, "READY=1\nSTATUS=%d guests configured", h->config->n_guests);
 	return 0;

@@ -132,6 +132,7 @@ int hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE])
 	error[0] = '\0';
 	h->config = fresh;
 	keep_monitors(h, old);
+	gpus_find(h);
 	hostd_load_policy(h);
 	hostd_take_guests(h);
 	inputs_reload(h);

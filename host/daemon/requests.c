@@ -208,7 +208,7 @@ int requests_answer(struct hostd *h, uint32_t number, bool yes)
 static bool is_feasible(struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *p)
 {
 	struct plan plan;
-	struct intent i = { .target = p->target };
+	struct intent i = { .target = p->target, .asker = g->slot };
 
 	if (p->operation != MSG_OP_SWITCH)
 		return true;
@@ -233,8 +233,21 @@ static const char *denial_text(const struct guest *g, const struct msg_prepare *
 	return "the host's policy denies it (on the host: va-host policy explain)";
 }
 
-static void on_prepare(struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *p)
+/* "next" and "prev" become the name that they mean now: that is what is judged and done. */
+static struct msg_prepare resolve(struct guest *g, const struct msg_prepare *p)
 {
+	struct msg_prepare r = *p;
+	const struct world *w = hostd_world(g->h);
+	int machine = p->operation == MSG_OP_SWITCH ? plan_find_target(w, p->target) : -1;
+
+	if (machine >= 0)
+		snprintf(r.target, sizeof(r.target), "%s", w->machines[machine].name);
+	return r;
+}
+
+static void on_prepare(struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *asked)
+{
+	const struct msg_prepare resolved = resolve(g, asked), *p = &resolved;
 	struct policy_verdict v;
 
 	if (p->operation != MSG_OP_SWITCH && p->operation != MSG_OP_HOST_SHUTDOWN) {
@@ -298,7 +311,7 @@ static void on_scheduled(void *userdata, enum exit_code code, uint32_t delay_s, 
 static void act(struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *p,
 	const struct policy_verdict *v)
 {
-	struct intent i = { .target = p->target };
+	struct intent i = { .target = p->target, .asker = g->slot };
 	struct seat_request r = { .done = on_switched, .userdata = g };
 
 	g->commit_id = id;

@@ -56,6 +56,8 @@ static void on_gone(struct guest *g)
 /* Every domain has been told: what was not is gone. */
 static void on_synced(struct hostd *h)
 {
+	h->virt_synced = true;
+	hostd_world_changed(h);
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++) {
 		struct guest *g = h->guests[i];
 
@@ -138,6 +140,9 @@ static void on_connection(struct hostd *h, const struct virt_connection *c)
 		log_line(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "libvirt (%s): %s",
 			h->config->libvirt, up ? "connected" : escape(c->detail));
 	h->virt_up = up;
+	if (!up)
+		h->virt_synced = false;
+	hostd_world_changed(h);
 	snprintf(h->virt_detail, sizeof(h->virt_detail), "%s", up ? "" : c->detail);
 }
 
