@@ -24,6 +24,7 @@ struct execution {
 	struct world_monitor monitors[WORLD_MAX_MONITORS];
 	int at;		     /* step */
 	int undo_tries;
+	bool undo_alone; /* the first side is gone */
 	bool undoing, undo_other; /* undo_other: the second side tries the same undo */
 	bool last_write_ok;
 	bool done[PLAN_MAX_STEPS];
@@ -237,11 +238,13 @@ static void on_undone(struct execution *x, int error, int32_t value, const char 
 {
 	(void)value;
 	if (error && !x->undo_other) {
+		x->undo_alone = error == -ESRCH;
 		x->undo_other = true; /* the side that wrote it may still be heard */
 		later(x, 0);
 		return;
 	}
-	if (error && ++x->undo_tries < UNDO_TRIES) { /* deaf while it obeys the write before */
+	/* while somebody is left to try: monitors are deaf while they obey the write before */
+	if (error && (error != -ESRCH || !x->undo_alone) && ++x->undo_tries < UNDO_TRIES) {
 		x->undo_other = false;
 		later(x, x->ops->next_read_ms);
 		return;
