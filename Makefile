@@ -54,13 +54,14 @@ ALLLD    = $(LDHARD) -Wl,--as-needed $(LDFLAGS)
 
 # --- what is built ---------------------------------------------------------------------------
 COMMON  := common/base common/link common/worker common/control common/policy common/pci common/ddc
-HOST    := host/daemon host/link host/virt host/cli
+HOST    := host/daemon host/link host/virt host/gpu host/cli
 GUEST   := guest/daemon guest/cli
 ROOMS   := $(COMMON) $(HOST) $(GUEST)
 PROGRAM_common/ddc   := va-ddc
 PROGRAM_host/daemon  := va-hostd
 PROGRAM_host/link    := va-link
 PROGRAM_host/virt    := va-virt
+PROGRAM_host/gpu     := va-gpu
 PROGRAM_host/cli     := va-host
 PROGRAM_guest/daemon := va-guestd
 PROGRAM_guest/cli    := va-guest
@@ -73,6 +74,9 @@ USES_host/link       := host/link common/link common/worker common/base
 PKGS_host/link       := libsodium libprotobuf-c libseccomp libsystemd
 USES_host/virt       := host/virt common/worker common/base
 PKGS_host/virt       := libvirt libvirt-qemu libxml-2.0 libsystemd
+# of host/virt the reader of definitions alone; PKGS keeps libvirt out
+USES_host/gpu        := host/gpu host/virt common/control common/pci common/base
+PKGS_host/gpu        := libxml-2.0 json-c inih
 USES_host/cli        := host/cli common/control common/policy common/base
 PKGS_host/cli        := json-c libsystemd inih
 USES_guest/daemon    := guest/daemon common/control common/policy common/worker common/link common/base

@@ -12,7 +12,7 @@ debian_build="gcc make pkg-config protobuf-c-compiler protobuf-compiler libproto
 debian_demo="python3 libpng-dev qemu-system-x86 busybox-static kmod xz-utils linux-headers-amd64"
 debian_check="python3 clang llvm libclang-rt-14-dev spin ddcutil libpng-dev qemu-system-x86 qemu-guest-agent
 	libvirt-daemon libvirt-daemon-system libvirt-clients busybox-static cpio kmod xz-utils
-	socat dbus python3-dbusmock udev systemd linux-headers-amd64"
+	socat dbus python3-dbusmock udev systemd linux-headers-amd64 dpkg-dev debhelper fakeroot"
 debian_lint="clang-format cppcheck shellcheck gcc-mingw-w64-x86-64 man-db systemd lintian debhelper"
 fedora_build="gcc make pkgconf-pkg-config protobuf-c-compiler protobuf-compiler protobuf-c-devel
 	libsodium-devel libvirt-devel libddcutil-devel pciutils-devel systemd-devel libxml2-devel

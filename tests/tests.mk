@@ -3,6 +3,7 @@
 
 TEST ?=
 T    ?= 20
+DPKG := $(shell command -v dpkg-buildpackage)
 UNIT_SRC := $(sort $(wildcard tests/unit/test-*.c))
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz-*.c))
@@ -45,8 +46,20 @@ $(RIGINIT): $(sort $(wildcard tests/rig/guest/*.[ch])) common/base/cleanup.h
 	$(Q)mkdir -p $(@D) && $(CC) $(ALLCPP) -std=gnu17 $(OPT) $(WARN) -static \
 		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $(filter %.c,$^)
 
+# a machine with graphics cards, drivers and services: its kernel's and its commands' ends
+SYSFSSHIM := $(BUILD)/tests/sim/sysfs-shim.so
+MODELTOOL := $(BUILD)/tests/sim/model-tool
+$(SYSFSSHIM): tests/sim/machine/sysfs-shim.c tests/sim/machine/ask.h common/base/cleanup.h
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALLCPP) -std=gnu17 $(OPT) $(WARN) -fPIC -shared \
+		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $< -ldl
+$(MODELTOOL): tests/sim/machine/tool.c tests/sim/machine/ask.h common/base/cleanup.h
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALLCPP) -std=gnu17 $(OPT) $(WARN) \
+		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $<
+
 .PHONY: sim rig
-sim: $(SIMMON) $(I2CSHIM)
+sim: $(SIMMON) $(I2CSHIM) $(SYSFSSHIM) $(MODELTOOL)
 rig: sim $(RIGINIT)
 
 # the programs of the benchmark
@@ -66,10 +79,16 @@ bench:
 	$(Q)python3 tests/bench/bench.py --build $(BUILD) $(if $(TEST),--test $(TEST))
 
 # real libraries in made-up machines, and real kernels under QEMU
-check-rig-a check-rig-b: check-rig-%:
+check-rig-a:
 	$(Q)sh tests/deps.sh check
 	$(Q)$(MAKE) --no-print-directory all rig
-	$(Q)python3 tests/rig/run.py $* --build $(BUILD) $(if $(TEST),--test $(TEST))
+	$(Q)python3 tests/rig/run.py a --build $(BUILD) $(if $(TEST),--test $(TEST))
+# where Debian packages can be built, the guests run the files of ours
+check-rig-b:
+	$(Q)sh tests/deps.sh check
+	$(Q)$(MAKE) --no-print-directory all rig $(if $(DPKG),deb)
+	$(Q)$(if $(DPKG),VA_DEBS=$(abspath $(BUILD))/deb) python3 tests/rig/run.py b --build $(BUILD) \
+		$(if $(TEST),--test $(TEST))
 
 # the story, on a machine without a spare GPU and without a guest
 demo:

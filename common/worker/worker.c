@@ -417,6 +417,11 @@ void worker_replace(struct worker *w)
 	}
 }
 
+void worker_reject(struct worker *w)
+{
+	worker_kill(w);
+}
+
 pid_t worker_pid(const struct worker *w)
 {
 	return w && w->state == RUNNING ? w->pid : 0;

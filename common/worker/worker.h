@@ -88,6 +88,8 @@ int worker_send(struct worker *w, void *msg, size_t size, int fd);
 
 /* Ends this process and starts another at once (say, the set of GPUs changed). */
 void worker_replace(struct worker *w);
+/* It broke a rule that only the caller knows: as if it had broken one of ours, with back-off. */
+void worker_reject(struct worker *w);
 /* Of no worker at all (NULL): it does not run. */
 pid_t worker_pid(const struct worker *w); /* 0: not running */
 bool worker_is_running(const struct worker *w);

@@ -83,10 +83,10 @@ static int on_call_limit(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)s;
 	(void)usec;
 	/* it keeps the limits of calls itself: one that missed them hangs */
-	log_error("guest %s: its va-link does not answer: replacing it", g->name);
+	log_error("guest %s: its va-link does not answer: ending it", g->name);
 	msg_result_init(&r, MSG_OUT_UNKNOWN, "no answer in time");
 	call_end(call, &r);
-	worker_replace(g->link);
+	worker_reject(g->link);
 	return 0;
 }
 
@@ -244,8 +244,8 @@ static void on_link_event(struct guest *g, const struct link_ipc *m)
 
 static void nonsense(const struct guest *g, struct worker *w)
 {
-	log_error("guest %s: its va-link sends nonsense: replacing it", g->name);
-	worker_replace(w);
+	log_error("guest %s: its va-link sends nonsense: ending it", g->name);
+	worker_reject(w);
 }
 
 static void on_message(struct worker *w, const void *msg, size_t size, int fd, void *userdata)
@@ -308,6 +308,7 @@ static void on_started(struct worker *w, void *userdata)
 
 	(void)w;
 	g->paired = r == 1;
+	g->held = false;
 	m.ok = r == 1;
 	if (!guest_order(g, &m))
 		log_error("guest %s: cannot tell its va-link the keys", g->name);

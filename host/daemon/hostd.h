@@ -179,7 +179,7 @@ int virt_do(struct hostd *h, const struct virt_request *request, virt_done_fn *d
 	struct virt_doing **ret);
 void virt_do_stop(struct virt_doing *d); /* NULL is fine */
 /* What a va-virt needs of our environment to find libvirt: how many, each to be freed. */
-#define VIRT_ENV_MAX 6
+#define VIRT_ENV_MAX 8
 size_t virt_environment(char *env[VIRT_ENV_MAX + 1]);
 
 /* --- inputs.c: keyboards, mice and other USB devices that move with the seat ------------------- */

@@ -152,9 +152,9 @@ void keys_on_store(struct guest *g, const struct keyrec *record)
 
 	if (!g->paired && !window_is_open(g)) {
 		log_error("guest %s: its va-link wants to store keys that nobody asked for: "
-			  "replacing it",
+			  "ending it",
 			g->name);
-		worker_replace(g->link);
+		worker_reject(g->link);
 		return;
 	}
 	m.ok = store(g, record) == 0;

@@ -21,7 +21,8 @@ size_t virt_environment(char *env[VIRT_ENV_MAX + 1])
 {
 	/* a private libvirt (tests, qemu:///session) is found through these */
 	static const char *const pass[VIRT_ENV_MAX] = { "PATH", "HOME", "XDG_RUNTIME_DIR",
-		"XDG_CONFIG_HOME", "XDG_CACHE_HOME", "LIBVIRT_DEFAULT_URI" };
+		"XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "LIBVIRT_DEFAULT_URI",
+		"LIBVIRT_AUTOSTART" };
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(pass); i++) {

@@ -134,16 +134,19 @@ static int attr_number(const struct parse *p, const xmlNode *n, const char *name
 	return 0;
 }
 
-static void add_hostdev(struct domxml *x, const char *address)
+static void add_hostdev(struct domxml *x, const char *address, bool managed)
 {
+	_Static_assert(DOMXML_MAX_DEVS <= 32, "managed has a bit for each");
 	for (uint32_t i = 0; i < x->n_hostdevs; i++)
 		if (!strcmp(x->hostdevs[i], address))
 			return;
-	if (x->n_hostdevs < DOMXML_MAX_DEVS)
-		(void)snprintf(x->hostdevs[x->n_hostdevs++], VIRT_PCI_SIZE, "%s", address);
+	if (x->n_hostdevs == DOMXML_MAX_DEVS)
+		return;
+	x->managed |= (uint32_t)managed << x->n_hostdevs;
+	(void)snprintf(x->hostdevs[x->n_hostdevs++], VIRT_PCI_SIZE, "%s", address);
 }
 
-/* <source><address domain= bus= slot= function=/></source> */
+/* <source><address domain= bus= slot= function=/></source>; managed= is there or on dev. */
 static int read_pci_source(const struct parse *p, const xmlNode *dev)
 {
 	const xmlNode *source = child(dev, "source");
@@ -160,7 +163,8 @@ static int read_pci_source(const struct parse *p, const xmlNode *dev)
 		(r = attr_number(p, a, "function", 7, &function)) < 0)
 		return r;
 	(void)snprintf(address, sizeof(address), "%04x:%02x:%02x.%x", domain, bus, slot, function);
-	add_hostdev(p->out, address);
+	add_hostdev(p->out, address,
+		attr_is(dev, "managed", "yes") || attr_is(source, "managed", "yes"));
 	return 0;
 }
 
@@ -268,7 +272,7 @@ static void read_raw_argument(struct domxml *x, const char *value)
 		return;
 	x->flags |= VIRT_FLAG_RAW_VFIO;
 	if (domxml_vfio_address(value, address))
-		add_hostdev(x, address);
+		add_hostdev(x, address, false);
 }
 
 /* <qemu:commandline><qemu:arg value=/>, <qemu:override><qemu:device><qemu:frontend><qemu:property>

@@ -53,6 +53,8 @@ def unpair(s, name):
     expect(s.host.ask("unpair", name), OK, "unpair")
     check(not s.host.key_file(name).exists(), "the key file is still there")
     s.host.wait_session(name, "unpaired", 20)
+    # the guest learns of it when the host's new link answers it
+    wait_for(lambda: s.guests[name].ask("status").rc == NOT_PAIRED, 20, "the guest's word of it")
 
 
 def pairing_by_code():

@@ -127,19 +127,22 @@ static void pci_addresses(void)
 	CHECK_STR(x.hostdevs[0], "0000:03:00.0");
 	CHECK_STR(x.hostdevs[1], "0000:03:00.1");
 	CHECK_STR(x.hostdevs[2], "10000:e0:06.7");
+	CHECK_EQ(x.managed, 7);
 	/* what is missing is zero, as for libvirt; a leading zero is octal, as for libvirt */
 	CHECK_EQ(parse(DEVICES(
 			 "<hostdev type='pci'><source><address bus='010'/></source></hostdev>")),
 		0);
 	CHECK_STR(x.hostdevs[0], "0000:08:00.0");
+	CHECK_EQ(x.managed, 0);
 }
 
 static void other_pci_users(void)
 {
 	CHECK_EQ(parse(DEVICES(
-			 "<interface type='hostdev'><source><address type='pci' domain='0x0000'"
+			 "<interface type='hostdev' managed='yes'><source><address type='pci' "
+			 "domain='0x0000'"
 			 " bus='0x04' slot='0x10' function='0x2'/></source></interface>"
-			 "<disk type='nvme' device='disk'><source type='pci' namespace='1'>"
+			 "<disk type='nvme' device='disk'><source type='pci' managed='no'>"
 			 "<address domain='0x0000' bus='0x05' slot='0x00' function='0x0'/>"
 			 "</source></disk>"
 			 "<hostdev mode='subsystem' type='usb'><source><vendor id='0x046d'/>"
@@ -152,6 +155,7 @@ static void other_pci_users(void)
 	CHECK_EQ(x.n_hostdevs, 2);
 	CHECK_STR(x.hostdevs[0], "0000:04:10.2");
 	CHECK_STR(x.hostdevs[1], "0000:05:00.0");
+	CHECK_EQ(x.managed, 1);
 	CHECK_EQ(x.flags, 0);
 }
 

@@ -141,7 +141,8 @@ void setup_handle_uevents(int fd)
 		buf[n] = '\0';
 		if (!strstr(buf, "/virtio-ports/"))
 			continue;
-		if (!strncmp(buf, "add@", 4))
+		/* a port is told its name after it was added: that is the change */
+		if (!strncmp(buf, "add@", 4) || !strncmp(buf, "change@", 7))
 			setup_link_ports();
 		else if (!strncmp(buf, "remove@", 7))
 			unlink_dead_ports();

@@ -118,11 +118,20 @@ class Machine(base.Closing):
             return ""
         return "\n".join(self.console.read_text(errors="replace").splitlines()[-lines:])
 
+    def _connect(self):
+        """QEMU makes the socket's file a moment before it listens."""
+        self._alive()
+        channel = socket.socket(socket.AF_UNIX)
+        try:
+            channel.connect(str(self.dir / "rig"))
+        except (FileNotFoundError, ConnectionRefusedError):
+            channel.close()
+            return None
+        return channel
+
     def wait_up(self, limit=60):
         """Until the guest's system serves the test."""
-        base.wait_for(lambda: (self.dir / "rig").exists() or not self._alive(), 10, "QEMU's start")
-        self._channel = socket.socket(socket.AF_UNIX)
-        self._channel.connect(str(self.dir / "rig"))
+        self._channel = base.wait_for(self._connect, 10, "QEMU's start")
         end = time.monotonic() + limit
         while self.boot_seconds is None:
             if not self._pump(end):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest of the stage: a Machine whose init starts va-guestd as an installed system would."""
+import os
+import pathlib
 import shlex
-import socket
 import time
 
 from . import base
@@ -37,14 +38,24 @@ POWEROFF = "#!/bin/sh\necho off >/run/poweroff\n"
 CONFIG = "[power]\ncommand = /rig/poweroff\n"
 
 
+def add_programs(system):
+    """The files of our packages where VA_DEBS names a folder that has them, else of the build."""
+    debs = os.environ.get("VA_DEBS")
+    if debs:
+        for name in ("virt-aid-common", "virt-aid-guest"):
+            system.add_deb(next(pathlib.Path(debs).glob(f"{name}_*.deb")))
+        return
+    system.add_program(base.program("va-guestd"), "/usr/sbin/va-guestd")
+    system.add_program(base.program("va-guest"), "/usr/bin/va-guest")
+    system.add_program(base.program("va-ddc"), f"{LIBEXEC}/va-ddc")
+
+
 def make_initramfs(extra_programs=()):
     """The system of every guest of the stage, with our programs where the packages put them."""
     system = Initramfs(modules=(*MODULES, "qemu_fw_cfg"))
     system.add_file("/etc/passwd", PASSWD + "ann:x:1000:1000::/tmp:/bin/sh\n")
     system.add_file("/etc/group", GROUP + "ann:x:1000:\n")
-    system.add_program(base.program("va-guestd"), "/usr/sbin/va-guestd")
-    system.add_program(base.program("va-guest"), "/usr/bin/va-guest")
-    system.add_program(base.program("va-ddc"), f"{LIBEXEC}/va-ddc")
+    add_programs(system)
     for program in extra_programs:
         system.add_program(program)
     system.add_file("/etc/virt-aid/guest.conf", CONFIG)
@@ -86,12 +97,10 @@ class Guest(Machine):
     def look(self, limit=0.1):
         """Takes in what the guest says, for that many seconds at the most."""
         if self._channel is None:
-            if not (self.dir / "rig").exists():
-                self._alive()
+            self._channel = self._connect()
+            if self._channel is None:
                 time.sleep(limit)
                 return
-            self._channel = socket.socket(socket.AF_UNIX)
-            self._channel.connect(str(self.dir / "rig"))
         self._pump(time.monotonic() + limit)
 
     def agent_log(self):

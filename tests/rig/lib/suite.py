@@ -24,7 +24,7 @@ def check_eq(seen, wanted, what="value"):
 def _where(error):
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "/rig/lib/" not in f.filename] or frames
-    return f"line {own[-1].lineno}"
+    return "line " + " > ".join(str(f.lineno) for f in own)
 
 
 def _run_one(case):
