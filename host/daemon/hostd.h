@@ -36,6 +36,7 @@
 struct power;
 struct inputs;
 struct recovery;
+struct rescue;
 struct seat_queued;
 
 /* Who waits for a switch: either may be NULL; done is called once, and nothing after it. */
@@ -78,6 +79,7 @@ struct hostd {
 	struct plan plan;	/* of the execution */
 	struct journal journal; /* the same */
 	struct seat_queued *queue; /* who waits for its end */
+	struct rescue *rescue; /* NULL: none is under way */
 	struct recovery *recovery; /* of a switch that an earlier va-hostd left; NULL: none */
 	char asked[SEAT_ASKED][NAME_MAX_LEN + 1]; /* to whom the seat was to go, the last one last */
 	int n_asked;

@@ -30,6 +30,11 @@ void seat_act_detach(void *ctx, struct execution *x, int device, int machine, ui
 void seat_switch_now(
 	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r);
 
+/* Ends the switch under way where it is, and tells who asked for it. */
+void seat_give_up(struct hostd *h, const char *why);
+void seat_rescue_forget(struct hostd *h, const void *userdata);
+void seat_rescue_stop(struct hostd *h);
+
 bool seat_queue_add(struct hostd *h, const struct intent *i, const char *who,
 	const struct seat_request *r); /* false: too many wait already */
 void seat_queue_next(struct hostd *h);

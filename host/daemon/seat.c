@@ -208,6 +208,8 @@ static bool is_taken(const struct hostd *h, const struct intent *i, char *why, s
 			"a switch to %s is under way, in step %d of %d; try again, or "
 			"say --wait",
 			h->machines[execute_target(h->execution)].name, at, of);
+	else if (h->rescue)
+		snprintf(why, size, "a rescue is under way; try again");
 	else if (h->recovery)
 		snprintf(why, size,
 			"a switch that was under way when va-hostd ended is being "
@@ -243,21 +245,13 @@ void seat_go_home(struct hostd *h, const struct seat_request *r)
 		seat_switch(h, &i, "the host itself", r);
 }
 
-void seat_rescue(struct hostd *h, bool force, const struct seat_request *r)
+void seat_give_up(struct hostd *h, const char *why)
 {
-	struct intent i = {
-		.target = h->machines[WORLD_HOST].name, .rescue = true, .force = force
-	};
-
-	log_warn("rescue: everything comes home%s",
-		h->execution ? "; the switch under way is given up" : "");
 	execute_free(TAKE(h->execution));
+	if (h->recovery) /* it asked by itself */
+		h->seat_request = (struct seat_request){ 0 };
 	seat_recover_stop(h);
-	end_request(h, EXIT_CODE_FAILED, "a rescue took its place");
-	if (!h->execution) /* who was told so may have asked again */
-		seat_switch_now(h, &i, "a rescue", r);
-	else
-		answer(r, EXIT_CODE_BUSY, "another switch came first; try again");
+	end_request(h, EXIT_CODE_FAILED, why);
 }
 
 void seat_forget(struct hostd *h, const void *userdata)
@@ -267,6 +261,7 @@ void seat_forget(struct hostd *h, const void *userdata)
 	if (h->home_after.userdata == userdata)
 		h->home_after = (struct seat_request){ 0 };
 	seat_queue_forget(h, userdata);
+	seat_rescue_forget(h, userdata);
 }
 
 bool seat_is_busy(const struct hostd *h)
@@ -287,6 +282,7 @@ void seat_free(struct hostd *h)
 {
 	execute_free(TAKE(h->execution));
 	seat_recover_stop(h);
+	seat_rescue_stop(h);
 	seat_watch_stop(h);
 	seat_queue_free(h);
 	h->seat_request = h->home_after = (struct seat_request){ 0 };
