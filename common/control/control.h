@@ -50,7 +50,9 @@ enum control_op {
 	CONTROL_POLICY,	       /* explain: name = guest, arg = "operation target uid" */
 	CONTROL_RELOAD,
 	CONTROL_INPUTS,	       /* keyboards, mice, and what else is on USB */
-	CONTROL_OP_MAX = CONTROL_INPUTS,
+	CONTROL_EVENTS,	       /* what changes, as it does; as does STATUS with WATCH; no result */
+	CONTROL_RESCUE,	       /* everything comes home, even in the middle of a switch; FORCE */
+	CONTROL_OP_MAX = CONTROL_RESCUE,
 };
 
 #define CONTROL_FLAG_DRY_RUN 0x1u

@@ -35,6 +35,7 @@
 
 struct power;
 struct inputs;
+struct events;
 struct recovery;
 struct rescue;
 struct seat_queued;
@@ -98,6 +99,7 @@ struct hostd {
 	struct control_server *control;
 	struct power *power;
 	struct inputs *inputs; /* NULL: not started */
+	struct events *events;
 	uint32_t next_question;
 };
 
@@ -197,15 +199,27 @@ void inputs_world(struct hostd *h, struct world *w);
  * machine (that does not have it: done). The device is looked up on the bus at that moment.
  * done is called exactly once, never before this returns; error 0 or a negative errno: -ENODEV
  * not plugged in, -ENOTUNIQ several fit, -EBUSY libvirt's or the guest's no, -ETIMEDOUT.
- * Returns -EBUSY: the device is on its way already; then done is never called.
+ * A second move of a device waits for the first; returns -EBUSY for a third (no done then).
  */
 typedef void inputs_done_fn(void *userdata, int error, const char *detail);
 int inputs_attach(struct hostd *h, int device, int machine, uint32_t limit_ms, inputs_done_fn *done,
 	void *userdata);
 int inputs_detach(struct hostd *h, int device, int machine, uint32_t limit_ms, inputs_done_fn *done,
 	void *userdata);
+/* What is just being given to a guest comes back after that; who asked is told -ECANCELED. */
+void inputs_come_home(struct hostd *h);
 /* Nobody wants to know any more. */
 void inputs_forget(struct hostd *h, const void *userdata);
+
+/* --- events.c: clients that follow what changes -------------------------------------------------- */
+int events_init(struct hostd *h);
+void events_free(struct hostd *h);
+/* Something that status shows may have changed. Cheap while nobody follows. */
+void events_poke(struct hostd *h);
+/* A step of a switch, which is no state: told as it happens. */
+void events_step(struct hostd *h, int n, const struct step *s, const char *state, unsigned int ms,
+	const char *detail);
+void events_gone(struct hostd *h, const struct control_client *c);
 
 /* --- keys.c: records, pairing, rekeying ------------------------------------------------------------- */
 /* Reads the guest's record into ret: 1 there is one, 0 none, negative errno (said in the log). */

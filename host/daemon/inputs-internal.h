@@ -32,7 +32,7 @@ struct input {
 	bool owed;                    /* plugged in while a guest has the seat: shall go there */
 	unsigned int tries;
 	bool moving;
-	struct move move, next; /* next: asked for while it follows by itself */
+	struct move move, next; /* next: asked for meanwhile */
 	bool has_next;
 	sd_event_source *later; /* the move's next step, from the loop */
 	sd_event_source *retry;
@@ -58,8 +58,10 @@ bool inputs_guest_has(const struct guest *g, uint16_t bus, uint16_t device);
 /* inputs-move.c */
 int inputs_move_init(struct input *in);
 void inputs_move_done(struct input *in); /* ends what is under way with -ECANCELED */
-/* -EBUSY: another one is under way that somebody asked for. */
+/* At once, or after the one that is under way. -EBUSY: another one waits already. */
 int inputs_move(struct input *in, const struct move *m);
+/* Turns round an attach that is under way or waits. */
+void inputs_turn_round(struct input *in);
 /* What is owed is tried, or tried again. */
 void inputs_settle(struct input *in);
 

@@ -192,11 +192,28 @@ int inputs_move(struct input *in, const struct move *m)
 		move_start(in, m);
 		return 0;
 	}
-	if (in->move.done || in->has_next)
+	if (in->has_next)
 		return -EBUSY;
 	in->has_next = true;
 	in->next = *m;
 	return 0;
+}
+
+void inputs_turn_round(struct input *in)
+{
+	struct move waits = in->next, back = { .until_ms = hostd_now_ms() + FOLLOW_LIMIT_MS };
+	bool cancelled = in->has_next && in->next.attach;
+
+	in->owed = false;
+	if (cancelled)
+		in->has_next = false;
+	if (in->moving && in->move.attach) {
+		memcpy(back.uuid, in->move.uuid, sizeof(back.uuid));
+		in->has_next = true;
+		in->next = back;
+	}
+	if (cancelled && waits.done)
+		waits.done(waits.userdata, -ECANCELED, "a rescue took its place");
 }
 
 /* --- following the seat

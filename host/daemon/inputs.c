@@ -232,6 +232,12 @@ int inputs_detach(struct hostd *h, int device, int machine, uint32_t limit_ms, i
 	return move_device(h, device, machine, false, limit_ms, done, userdata);
 }
 
+void inputs_come_home(struct hostd *h)
+{
+	for (int i = 0; h->inputs && i < h->inputs->n; i++)
+		inputs_turn_round(&h->inputs->list[i]);
+}
+
 static void on_nobody_waits(void *userdata, int error, const char *detail)
 {
 	(void)userdata;

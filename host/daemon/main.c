@@ -154,6 +154,8 @@ static int start(struct hostd *h)
 		r = set_up_signals(h);
 	if (r >= 0)
 		r = power_init(h);
+	if (r >= 0)
+		r = events_init(h);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
 		return r;
@@ -200,6 +202,7 @@ static void stop(struct hostd *h)
 	virt_stop(h);
 	monitors_stop(h);
 	control_server_free(TAKE(h->control));
+	events_free(h);
 	power_free(h);
 	policy_free(TAKE(h->policy));
 	config_free(TAKE(h->config));

@@ -29,6 +29,7 @@ bool hostd_path(char *out, size_t size, const char *dir, const char *sub, const 
 void hostd_world_changed(struct hostd *h)
 {
 	h->world_stale = true;
+	events_poke(h);
 	if (h->changed)
 		sd_event_source_set_enabled(h->changed, SD_EVENT_ONESHOT);
 }

@@ -21,6 +21,7 @@ static void seat_step(void *ctx, int n, const struct step *s, const char *state,
 	log_line(strcmp(state, "skipped") ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
 		"switch: %d. %s: %s after %u ms%s%s", n + 1, text, state, ms, detail[0] ? ": " : "",
 		detail);
+	events_step(h, n, s, state, ms, detail);
 	if (r->step)
 		r->step(r->userdata, n, s, state, ms, detail);
 }
@@ -90,6 +91,7 @@ static void after_switch(struct hostd *h)
 {
 	struct seat_request home = h->home_after;
 
+	events_poke(h);
 	if (h->stopping)
 		return;
 	/* whom the seat went to, or stayed with, may have died meanwhile */
@@ -196,6 +198,7 @@ void seat_switch_now(
 		answer(r, EXIT_CODE_FAILED, strerror(-error));
 	else
 		h->seat_request = *r;
+	events_poke(h);
 }
 
 /* Why the seat cannot be moved at all now; false: it can. */
@@ -251,6 +254,7 @@ void seat_give_up(struct hostd *h, const char *why)
 	if (h->recovery) /* it asked by itself */
 		h->seat_request = (struct seat_request){ 0 };
 	seat_recover_stop(h);
+	inputs_come_home(h);
 	end_request(h, EXIT_CODE_FAILED, why);
 }
 

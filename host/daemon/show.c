@@ -150,6 +150,17 @@ json_object *show_step(const struct world *w, int n, const struct step *s)
 	return o;
 }
 
+json_object *show_step_taken(const struct world *w, int n, const struct step *s, const char *state,
+	unsigned int ms, const char *detail)
+{
+	json_object *o = show_step(w, n, s);
+
+	add_str(o, "state", state);
+	add_int(o, "ms", ms);
+	add_str(o, "detail", escape(detail));
+	return o;
+}
+
 json_object *show_question(const struct guest *g)
 {
 	json_object *o = json_object_new_object();

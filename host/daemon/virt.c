@@ -50,6 +50,7 @@ static void on_gone(struct guest *g)
 	g->virt_state = VIRT_STATE_OFF;
 	g->virt_flags = 0;
 	g->n_hostdevs = 0;
+	g->n_usb = 0;
 	guest_update(g);
 }
 
@@ -144,6 +145,7 @@ static void on_connection(struct hostd *h, const struct virt_connection *c)
 		h->virt_synced = false;
 	hostd_world_changed(h);
 	snprintf(h->virt_detail, sizeof(h->virt_detail), "%s", up ? "" : c->detail);
+	events_poke(h);
 }
 
 static void on_event(struct worker *w, const void *msg, size_t size, int fd, void *userdata)

@@ -25,9 +25,9 @@ struct domxml {
 	uint32_t flags; /* VIRT_FLAG_*, without VIRT_FLAG_PERSISTENT */
 	uint32_t n_hostdevs;
 	char hostdevs[DOMXML_MAX_DEVS][VIRT_PCI_SIZE]; /* each once, in order */
+	uint32_t managed; /* bit n: libvirt gives hostdevs[n] to vfio-pci and back itself */
 	uint32_t n_usb;
 	struct virt_usb usb[VIRT_MAX_USB]; /* USB hostdevs, in order */
-	uint32_t managed; /* bit n: libvirt gives hostdevs[n] to vfio-pci and back itself */
 	/*
 	 * The socket behind the channel, as sockaddr_un.sun_path takes it; empty when the XML has
 	 * none (libvirt makes the path up at start) or one too long to connect to.

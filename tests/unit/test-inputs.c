@@ -8,9 +8,11 @@
 #include "tests/support/usbtree.h"
 #include "tests/unit/test.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define KEYBOARD "03/01/01"
@@ -94,6 +96,10 @@ static int doer(const char *dir)
 	}
 	if (!strcmp(answer, "hang"))
 		pause();
+	if (!strcmp(answer, "gate")) { /* until somebody opens its other end */
+		snprintf(path, sizeof(path), "%s/gate", dir);
+		close(open(path, O_RDONLY | O_CLOEXEC));
+	}
 	reply.head = r.head;
 	reply.error = atoi(answer);
 	snprintf(reply.detail, sizeof(reply.detail), "%s", reply.error ? "no" : "");
@@ -321,11 +327,14 @@ static void refusals(void)
 	CHECK_STR(log_text(), "");
 	answer("-16");
 	CHECK_EQ(inputs_attach(&h, 0, 1, 5000, on_done, NULL), 0);
+	CHECK_EQ(inputs_detach(&h, 0, 1, 5000, on_done, NULL), 0); /* a rescue: after that */
 	CHECK_EQ(inputs_attach(&h, 0, 1, 5000, on_done, NULL), -EBUSY);
 	CHECK(wait_for(6));
 	CHECK_EQ(last_error, -EBUSY);
 	CHECK_STR(last_detail, "no");
 	CHECK_EQ(holder_of(0), WORLD_HOST);
+	CHECK(wait_for(7));
+	CHECK_STR(log_text(), "+ zorg 1/5 046d:c31c;- zorg 1/5 0000:0000;");
 	rig_down();
 }
 
@@ -417,6 +426,36 @@ static void stays_where_the_seat_is(void)
 	rig_down();
 }
 
+/* In the middle of an attach, and with another one waiting: all ends at the host. */
+static void rescue_turns_round(void)
+{
+	char gate[100];
+
+	rig_up();
+	snprintf(gate, sizeof(gate), "%s/gate", tree.root);
+	CHECK_EQ(mkfifo(gate, 0600), 0);
+	answer("gate");
+	CHECK_EQ(inputs_start(&h), 0);
+	CHECK_EQ(inputs_attach(&h, 0, 1, 5000, on_done, NULL), 0);
+	CHECK(wait_log("+ zorg 1/5 046d:c31c;")); /* asked for, and not answered yet */
+	CHECK_EQ(n_done, 0);
+	CHECK_EQ(inputs_attach(&h, 0, 2, 5000, on_done, NULL), 0);
+	inputs_come_home(&h);
+	CHECK_EQ(n_done, 1); /* the second one is never tried */
+	CHECK_EQ(last_error, -ECANCELED);
+	answer("0");
+	close(open(gate, O_WRONLY | O_CLOEXEC));
+	CHECK(wait_for(2));
+	CHECK_EQ(last_error, 0);
+	CHECK(wait_log("+ zorg 1/5 046d:c31c;- zorg 1/5 0000:0000;"));
+	settle();
+	CHECK_EQ(holder_of(0), WORLD_HOST);
+	inputs_come_home(&h); /* nothing under way */
+	settle();
+	CHECK_STR(log_text(), "+ zorg 1/5 046d:c31c;- zorg 1/5 0000:0000;");
+	rig_down();
+}
+
 static void tries_again(void)
 {
 	rig_up();
@@ -462,7 +501,7 @@ int main(int argc, char **argv)
 		{ "hangs_and_ends", hangs_and_ends }, { "follows_a_replug", follows_a_replug },
 		{ "follows_a_quick_replug", follows_a_quick_replug },
 		{ "stays_where_the_seat_is", stays_where_the_seat_is },
-		{ "tries_again", tries_again }, { "kinds_are_remembered", kinds_are_remembered } };
+		{ "rescue_turns_round", rescue_turns_round }, { "tries_again", tries_again }, { "kinds_are_remembered", kinds_are_remembered } };
 	sigset_t set;
 
 	if (argc == 3 && !strcmp(argv[1], "do"))
