@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define UNDO_WRITERS 3
-#define UNDO_ROUNDS 9 /* the slowest monitor seen is deaf for 8 s after a write */
+#define UNDO_ROUNDS  9 /* the slowest monitor seen is deaf for 8 s after a write */
 
 static void undo_next(struct execution *x);
 static void undo_step(struct execution *x);

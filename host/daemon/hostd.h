@@ -212,8 +212,8 @@ void inputs_come_home(struct hostd *h);
 void inputs_forget(struct hostd *h, const void *userdata);
 
 /* --- events.c: clients that follow what changes -------------------------------------------------- */
-int events_init(struct hostd *h);
-void events_free(struct hostd *h);
+int events_start(struct hostd *h);
+void events_stop(struct hostd *h);
 /* Something that status shows may have changed. Cheap while nobody follows. */
 void events_poke(struct hostd *h);
 /* A step of a switch, which is no state: told as it happens. */

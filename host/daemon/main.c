@@ -155,7 +155,7 @@ static int start(struct hostd *h)
 	if (r >= 0)
 		r = power_init(h);
 	if (r >= 0)
-		r = events_init(h);
+		r = events_start(h);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
 		return r;
@@ -202,7 +202,7 @@ static void stop(struct hostd *h)
 	virt_stop(h);
 	monitors_stop(h);
 	control_server_free(TAKE(h->control));
-	events_free(h);
+	events_stop(h);
 	power_free(h);
 	policy_free(TAKE(h->policy));
 	config_free(TAKE(h->config));
