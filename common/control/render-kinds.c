@@ -220,6 +220,7 @@ static const struct render_column host_columns[] = {
 	{ "version", "version", NULL },
 	{ "holder", "seat held by", NULL },
 	{ "switching", "switching now", NULL },
+	{ "recovering", "finishing an interrupted switch", NULL },
 	{ "libvirt", "libvirt", as_libvirt },
 	{ "policy", "policy", as_policy },
 	{ "shutdown", "shutdown", as_shutdown },

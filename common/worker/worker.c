@@ -87,7 +87,7 @@ static int on_reapable(sd_event_source *s, int pidfd, uint32_t events, void *use
 	(void)userdata;
 	(void)!waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
 	sd_event_source_set_enabled(s, SD_EVENT_OFF);
-	/* drops the loop's own reference, the only one there is: it is freed after this */
+	/* a floating source has one reference, its loop's, and this gives that up */
 	sd_event_source_set_floating(s, false);
 	return 0;
 }

@@ -23,7 +23,7 @@ struct reading {
 	struct config *c;
 	struct world_monitor *monitor;
 	struct monitor_id id;
-	bool has_id;
+	unsigned int lines[WORLD_MAX_MONITORS]; /* of the monitors' sections */
 };
 
 /* "dddd:bb:dd.f", the domain of up to five digits */
@@ -61,6 +61,12 @@ static enum conf_verdict text_value(const struct conf_at *at, const char *value,
 
 /* --- [host] ---------------------------------------------------------------------------------------- */
 
+static void forget_command(struct config *c)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(c->shutdown_command); i++)
+		free(TAKE(c->shutdown_command[i]));
+}
+
 static enum conf_verdict command_value(const struct conf_at *at, const char *value, struct config *c)
 {
 	char copy[CONF_LINE_MAX + 1], *save = NULL;
@@ -70,14 +76,18 @@ static enum conf_verdict command_value(const struct conf_at *at, const char *val
 		conf_error(at, "the command must be an absolute path, with its arguments");
 		return CONF_BAD;
 	}
+	forget_command(c); /* the last line counts, whole */
 	snprintf(copy, sizeof(copy), "%s", value);
 	for (char *word = strtok_r(copy, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
 		if (n == CONFIG_MAX_ARGS) {
 			conf_error(at, "at most %d words; write a script", CONFIG_MAX_ARGS);
 			return CONF_BAD;
 		}
-		free(c->shutdown_command[n]);
-		c->shutdown_command[n++] = strdup(word);
+		c->shutdown_command[n] = strdup(word);
+		if (!c->shutdown_command[n++]) {
+			conf_error(at, "out of memory");
+			return CONF_BAD;
+		}
 	}
 	return CONF_OK;
 }
@@ -134,7 +144,7 @@ static bool new_monitor(const struct conf_at *at, const char *name, struct readi
 	c->n_monitors++;
 	r->monitor = m;
 	r->id = (struct monitor_id){ .maker = "???" };
-	r->has_id = false;
+	r->lines[c->n_monitors - 1] = at->line;
 	return true;
 }
 
@@ -196,7 +206,6 @@ static enum conf_verdict identity_entry(const struct conf_at *at, const char *va
 	const char *rest;
 	uint64_t serial;
 
-	r->has_id = true;
 	if (!strcmp(at->key, "maker"))
 		return text_value(at, value, r->id.maker, sizeof(r->id.maker));
 	if (!strcmp(at->key, "name"))
@@ -266,18 +275,44 @@ static enum conf_verdict host_conf_entry(const struct conf_at *at, const char *v
 	return monitor_entry(at, value, r);
 }
 
-static void check_monitors(const struct config *c, const char *file, struct conf_report *report)
+static bool are_one(const struct world_monitor *a, const struct world_monitor *b)
 {
+	return a->key[0] && !strcmp(a->key, b->key) &&
+		(!a->connector[0] || !strcmp(a->connector, b->connector));
+}
+
+static void check_inputs(const struct world_monitor *m, const char *file, unsigned int line,
+	struct conf_report *report)
+{
+	for (int i = 0; i < m->n_inputs; i++)
+		for (int k = i + 1; k < m->n_inputs; k++)
+			if (m->sources[i].write == m->sources[k].write)
+				conf_report_add(report, file, line,
+					"monitor %s: inputs %s and %s have the same value", m->name,
+					m->inputs[i].name, m->inputs[k].name);
+}
+
+static void check_monitors(const struct reading *r, const char *file, struct conf_report *report)
+{
+	const struct config *c = r->c;
+
 	for (int i = 0; i < c->n_monitors; i++) {
 		const struct world_monitor *m = &c->monitors[i];
 
+		check_inputs(m, file, r->lines[i], report);
+		for (int k = 0; k < i; k++)
+			if (are_one(m, &c->monitors[k]) || are_one(&c->monitors[k], m))
+				conf_report_add(report, file, r->lines[i],
+					"monitor %s is the same one as %s; if there are two that say "
+					"the same of themselves, add \"connector =\" to both",
+					m->name, c->monitors[k].name);
 		if (!m->key[0])
-			conf_report_add(report, file, 0,
+			conf_report_add(report, file, r->lines[i],
 				"monitor %s has no identity; add its key, or maker, name and serial "
 				"(va-host monitors)",
 				m->name);
 		if (m->n_inputs == 0)
-			conf_report_add(report, file, 0,
+			conf_report_add(report, file, r->lines[i],
 				"monitor %s has no inputs; add input.NAME = VALUE PCI-ADDRESS",
 				m->name);
 	}
@@ -328,6 +363,7 @@ static bool add_guest(struct config *c, const char *dir, const char *file,
 	struct conf_report *report)
 {
 	struct config_guest *g = &c->guests[c->n_guests];
+	const struct config_guest *other;
 	char path[PATH_MAX];
 	size_t n = strlen(file) - strlen(CONF_SUFFIX);
 
@@ -338,7 +374,7 @@ static bool add_guest(struct config *c, const char *dir, const char *file,
 			CONFIG_MAX_GUESTS);
 		return false;
 	}
-	memcpy(g->name, file, n);
+	snprintf(g->name, sizeof(g->name), "%.*s", (int)n, file);
 	if (!name_is_valid(g->name) || !strcmp(g->name, "host")) {
 		conf_report_add(report, path, 0,
 			"\"%s\" cannot be a guest's name; rename the file and use \"domain =\"",
@@ -346,7 +382,17 @@ static bool add_guest(struct config *c, const char *dir, const char *file,
 		return false;
 	}
 	c->n_guests++;
-	return conf_read(path, guest_entry, g, report) >= 0;
+	if (conf_read(path, guest_entry, g, report) < 0)
+		return false;
+	for (other = c->guests; other < g; other++) {
+		if (g->domain[0] && !strcmp(g->domain, other->domain))
+			conf_report_add(report, path, 0, "domain \"%s\" is guest %s already",
+				escape(g->domain), other->name);
+		if (g->channel[0] && !strcmp(g->channel, other->channel))
+			conf_report_add(report, path, 0, "channel %s is guest %s's already",
+				escape(g->channel), other->name);
+	}
+	return true;
 }
 
 static int load_guests(struct config *c, const char *dir, struct conf_report *report)
@@ -354,8 +400,12 @@ static int load_guests(struct config *c, const char *dir, struct conf_report *re
 	struct dirent **names = NULL;
 	int n = scandir(dir, &names, is_conf_file, alphasort);
 
-	if (n < 0)
-		return errno == ENOENT ? 0 : -errno;
+	if (n < 0 && errno == ENOENT)
+		return 0;
+	if (n < 0) {
+		conf_report_add(report, dir, 0, "cannot be read: %s", strerror(errno));
+		return -EIO;
+	}
 	c->guests = calloc((size_t)n + 1, sizeof(*c->guests));
 	for (int i = 0; i < n; i++) {
 		if (c->guests)
@@ -392,13 +442,14 @@ int config_load(const char *dir, struct config **ret, char error[CONFIG_ERROR_SI
 	char path[PATH_MAX];
 	int e = -ENAMETOOLONG;
 
+	snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", dir, strerror(ENOMEM));
 	if (!c)
 		return -ENOMEM;
 	if (snprintf(path, sizeof(path), "%s/host.conf", dir) < (int)sizeof(path)) {
 		e = conf_read(path, host_conf_entry, &r, &report);
 		if (e >= 0 || e == -ENOENT)
 			e = 0;
-		check_monitors(c, path, &report);
+		check_monitors(&r, path, &report);
 		inputs_config_check(&c->inputs, path, &report);
 	}
 	if (snprintf(path, sizeof(path), "%s/guests.d", dir) < (int)sizeof(path))
@@ -419,8 +470,7 @@ void config_free(struct config *c)
 {
 	if (!c)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(c->shutdown_command); i++)
-		free(c->shutdown_command[i]);
+	forget_command(c);
 	free(c->guests);
 	free(c);
 }

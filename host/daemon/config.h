@@ -34,7 +34,6 @@ struct config {
 	char policy_dir[PATH_MAX];
 	uint32_t shutdown_delay_s;   /* 0 to 3600 */
 	char *shutdown_command[CONFIG_MAX_ARGS + 1]; /* instead of logind; [0] NULL: logind */
-	char initial_holder[NAME_MAX_LEN + 1];	     /* "host" */
 	char primary_gpu[WORLD_PCI_SIZE]; /* "auto", "none", or an address */
 	uint32_t confirm_limit_s;    /* how long a target has to confirm that it lives; 0: not asked */
 	uint32_t silence_limit_s;    /* how long a holder may be silent; 0: for ever */
@@ -48,8 +47,8 @@ struct config {
 };
 
 /*
- * Reads dir/host.conf and dir/guests.d/?*.conf. A missing host.conf is an empty one. Negative errno with error
- * filled: "FILE:LINE: what is wrong; what to do".
+ * Reads dir/host.conf and dir/guests.d/?*.conf. A missing host.conf is an empty one. Negative
+ * errno with error filled: a line for each error, "FILE:LINE: what is wrong; what to do".
  */
 int config_load(const char *dir, struct config **ret, char error[CONFIG_ERROR_SIZE]);
 void config_free(struct config *c);

@@ -223,7 +223,7 @@ void events_gone(struct hostd *h, const struct control_client *c)
 			h->events->followers[i] = (struct follower){ 0 };
 }
 
-int events_init(struct hostd *h)
+int events_start(struct hostd *h)
 {
 	struct events *e = calloc(1, sizeof(*e));
 	int r;
@@ -242,7 +242,7 @@ int events_init(struct hostd *h)
 	return 0;
 }
 
-void events_free(struct hostd *h)
+void events_stop(struct hostd *h)
 {
 	struct events *e = TAKE(h->events);
 

@@ -42,6 +42,7 @@ struct execution {
 	int rewrites, others;
 	/* of the undoing under way */
 	int undo_try, undo_rounds;
+	bool undo_left; /* somebody who is not gone failed */
 	char text[PLAN_TEXT_SIZE];
 };
 

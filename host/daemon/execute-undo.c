@@ -43,12 +43,14 @@ static int undo_writer(const struct execution *x, const struct step *s)
 
 static void on_written_back(struct execution *x, int error, int32_t value, const char *detail)
 {
+	x->undo_left = x->undo_left || error != -ESRCH;
 	if (error && x->undo_try + 1 < UNDO_WRITERS) {
 		x->undo_try++;
 		execute_later(x, 0, undo_step);
 		return;
 	}
-	if (error && x->done[x->at] && x->undo_rounds + 1 < UNDO_ROUNDS) {
+	/* while somebody is left to try: monitors are deaf while they obey the write before */
+	if (error && x->done[x->at] && x->undo_left && x->undo_rounds + 1 < UNDO_ROUNDS) {
 		x->undo_rounds++;
 		x->undo_try = 0;
 		execute_later(x, x->ops->next_read_ms, undo_step);
@@ -63,7 +65,7 @@ static void write_back(struct execution *x, const struct step *s)
 	int writer = undo_writer(x, s);
 
 	if (execute_is_gone(x, writer))
-		on_written_back(x, -ENOTCONN, -1, "that guest is no more");
+		on_written_back(x, -ESRCH, -1, "that guest is no more");
 	else
 		x->ops->write(x->ctx, x, writer, m, m->sources[s->undo_input].write, s->limit_ms,
 			on_written_back);
@@ -203,6 +205,7 @@ static void undo_next(struct execution *x)
 	}
 	x->step_began_ms = execute_now_ms();
 	x->undo_try = x->undo_rounds = 0;
+	x->undo_left = false;
 	if (x->ops->before)
 		x->ops->before(x->ctx, x->at, execute_step(x), true);
 	undo_step(x);

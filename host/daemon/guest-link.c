@@ -308,6 +308,7 @@ static void on_started(struct worker *w, void *userdata)
 
 	(void)w;
 	g->paired = r == 1;
+	g->held = false;
 	m.ok = r == 1;
 	if (!guest_order(g, &m))
 		log_error("guest %s: cannot tell its va-link the keys", g->name);

@@ -39,6 +39,7 @@ struct inputs;
 struct events;
 struct hotkey;
 struct recovery;
+struct rescue;
 struct seat_queued;
 
 /* Who waits for a switch: either may be NULL; done is called once, and nothing after it. */
@@ -82,10 +83,15 @@ struct hostd {
 	struct plan plan;	/* of the execution */
 	struct journal journal; /* the same */
 	struct seat_queued *queue; /* who waits for its end */
+	struct rescue *rescue; /* NULL: none is under way */
 	struct recovery *recovery; /* of a switch that an earlier va-hostd left; NULL: none */
 	char asked[SEAT_ASKED][NAME_MAX_LEN + 1]; /* to whom the seat was to go, the last one last */
 	int n_asked;
 	bool holder_answered;	       /* the holder has had a session since it has the seat */
+	int given_by; /* the lost holder; the seat is being given on */
+	unsigned int give_tries;
+	uint64_t given_switch; /* number of the one that failed to */
+	sd_event_source *give_again;
 	sd_event_source *silence;      /* until a holder that fell silent loses the seat */
 	char primary_gpu[WORLD_PCI_SIZE]; /* "" : none, or none is known */
 	char gpus[HOSTD_MAX_GPUS][WORLD_PCI_SIZE]; /* of this machine, whoever has them */
@@ -215,8 +221,8 @@ int hotkey_start(struct hostd *h); /* nothing where none is configured */
 void hotkey_stop(struct hostd *h);
 
 /* --- events.c: clients that follow what changes -------------------------------------------------- */
-int events_init(struct hostd *h);
-void events_free(struct hostd *h);
+int events_start(struct hostd *h);
+void events_stop(struct hostd *h);
 /* Something that status shows may have changed. Cheap while nobody follows. */
 void events_poke(struct hostd *h);
 /* A step of a switch, which is no state: told as it happens. */

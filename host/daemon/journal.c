@@ -78,9 +78,9 @@ static enum conf_verdict entry(const struct conf_at *at, const char *value, void
 	if (!strcmp(at->key, "undoing"))
 		return conf_bool(at, value, &j->undoing);
 	if (!strcmp(at->key, "stopped"))
-		return j->n_stopped == PLAN_MAX_STOPS ?
-			CONF_BAD :
-			conf_name(at, value, j->stopped[j->n_stopped++]);
+		return j->n_stopped == PLAN_MAX_STOPS
+			       ? CONF_BAD
+			       : conf_name(at, value, j->stopped[j->n_stopped++]);
 	if (strcmp(at->key, "step") && strcmp(at->key, "of"))
 		return CONF_UNKNOWN_KEY;
 	if (conf_uint(at, value, 0, PLAN_MAX_STEPS, &number) != CONF_OK)

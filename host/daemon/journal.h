@@ -14,7 +14,7 @@
 
 struct journal {
 	char target[NAME_MAX_LEN + 1];
-	char from[NAME_MAX_LEN + 1]; /* who had the seat */
+	char from[NAME_MAX_LEN + 1];                    /* who had the seat */
 	char stopped[PLAN_MAX_STOPS][NAME_MAX_LEN + 1]; /* guests that it may have stopped */
 	int n_stopped;
 	bool undoing;

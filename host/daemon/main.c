@@ -16,7 +16,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #define LINK_USER "virt-aid-link"
 #define GROUP	  "virt-aid"
@@ -38,23 +37,6 @@ static const char usage[] =
 	"      --help, --version\n"
 	"\n"
 	"See va-hostd(8), va-host.conf(5) and va-policy(5).\n";
-
-uint64_t hostd_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-bool hostd_path(char *out, size_t size, const char *dir, const char *sub, const char *name,
-	const char *suffix)
-{
-	int n = sub ? snprintf(out, size, "%s/%s/%s%s", dir, sub, name, suffix) :
-		      snprintf(out, size, "%s/%s%s", dir, name, suffix);
-
-	return n > 0 && (size_t)n < size;
-}
 
 /* --- start and end ----------------------------------------------------------------------------------------- */
 
@@ -173,7 +155,7 @@ static int start(struct hostd *h)
 	if (r >= 0)
 		r = power_init(h);
 	if (r >= 0)
-		r = events_init(h);
+		r = events_start(h);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
 		return r;
@@ -224,7 +206,7 @@ static void stop(struct hostd *h)
 	virt_stop(h);
 	monitors_stop(h);
 	control_server_free(TAKE(h->control));
-	events_free(h);
+	events_stop(h);
 	power_free(h);
 	policy_free(TAKE(h->policy));
 	config_free(TAKE(h->config));

@@ -1,12 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The world as it is now (world.h), put together from the configuration, the guests, and what
- * was last seen of the monitors, whenever somebody asks after a change.
+ * was last seen of the monitors, whenever somebody asks after a change. And the time.
  */
 #include "host/daemon/hostd.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+uint64_t hostd_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+bool hostd_path(char *out, size_t size, const char *dir, const char *sub, const char *name,
+	const char *suffix)
+{
+	int n = sub ? snprintf(out, size, "%s/%s/%s%s", dir, sub, name, suffix)
+		    : snprintf(out, size, "%s/%s%s", dir, name, suffix);
+
+	return n > 0 && (size_t)n < size;
+}
 
 void hostd_world_changed(struct hostd *h)
 {

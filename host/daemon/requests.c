@@ -427,5 +427,5 @@ void requests_forget(struct guest *g)
 	seat_forget(g->h, g);
 	power_forget(g->h, g);
 	g->commit_id = 0;
-	g->held = false; /* the link's own holds are per session, too */
+	update_hold(g);
 }

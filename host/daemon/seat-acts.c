@@ -40,8 +40,8 @@ static void act_end(struct act *a, int error, int32_t value, const char *detail)
 		end.done(end.x, error, value, detail);
 }
 
-static void on_host_done(enum worker_fate fate, const void *msg, size_t size, int fd,
-	void *userdata)
+static void on_host_done(
+	enum worker_fate fate, const void *msg, size_t size, int fd, void *userdata)
 {
 	const struct ddc_reply *r = msg;
 	char detail[160];
@@ -85,8 +85,8 @@ static void ask_host(struct act *a, uint32_t op, const struct world_monitor *m, 
 		act_end(a, -ENOTCONN, -1, "the host has no DDC worker running");
 }
 
-static void ask_guest(struct act *a, struct guest *g, const struct world_monitor *m,
-	uint16_t value, uint32_t limit_ms)
+static void ask_guest(struct act *a, struct guest *g, const struct world_monitor *m, uint16_t value,
+	uint32_t limit_ms)
 {
 	int error;
 
@@ -135,7 +135,8 @@ void seat_act_read(void *ctx, struct execution *x, int machine, const struct wor
 	do_act(ctx, x, machine, m, 0, limit_ms, done, true);
 }
 
-/* --- machines ---------------------------------------------------------------------------------- */
+/* --- machines ----------------------------------------------------------------------------------
+ */
 
 static void on_virt_done(void *userdata, int error, const char *detail)
 {
@@ -152,8 +153,8 @@ static void ask_virt(struct act *a, struct guest *g, enum virt_op op, uint32_t l
 		error = virt_do(a->h, &r, on_virt_done, a, NULL);
 	if (error < 0)
 		act_end(a, error, -1,
-			g->uuid[0] ? "va-virt cannot be started" :
-				     "it is not libvirt's: nobody here can start or stop it");
+			g->uuid[0] ? "va-virt cannot be started"
+				   : "it is not libvirt's: nobody here can start or stop it");
 }
 
 static void ask_shutdown(struct act *a, struct guest *g, uint32_t limit_ms)
@@ -183,8 +184,8 @@ void seat_act_stop(void *ctx, struct execution *x, int machine, enum step_how ho
 		ask_virt(a, g, how == STOP_FORCE ? VIRT_DESTROY : VIRT_SHUTDOWN, limit_ms);
 }
 
-void seat_act_start(void *ctx, struct execution *x, int machine, uint32_t limit_ms,
-	execute_act_fn *done)
+void seat_act_start(
+	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done)
 {
 	struct hostd *h = ctx;
 	struct act *a = act_new(h, x, done, false);
@@ -198,8 +199,8 @@ void seat_act_start(void *ctx, struct execution *x, int machine, uint32_t limit_
 		ask_virt(a, g, VIRT_START, limit_ms);
 }
 
-void seat_act_ping(void *ctx, struct execution *x, int machine, uint32_t limit_ms,
-	execute_act_fn *done)
+void seat_act_ping(
+	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done)
 {
 	struct hostd *h = ctx;
 	struct act *a = act_new(h, x, done, false);
@@ -214,7 +215,8 @@ void seat_act_ping(void *ctx, struct execution *x, int machine, uint32_t limit_m
 		act_end(a, -ENOTCONN, -1, "its agent does not answer");
 }
 
-/* --- keyboards and mice --------------------------------------------------------------------------- */
+/* --- keyboards and mice
+ * --------------------------------------------------------------------------- */
 
 static void move(struct hostd *h, struct execution *x, int device, int machine, uint32_t limit_ms,
 	execute_act_fn *done, bool attach)
@@ -226,8 +228,8 @@ static void move(struct hostd *h, struct execution *x, int device, int machine, 
 		done(x, -ENOMEM, -1, "out of memory");
 		return;
 	}
-	error = attach ? inputs_attach(h, device, machine, limit_ms, on_virt_done, a) :
-			 inputs_detach(h, device, machine, limit_ms, on_virt_done, a);
+	error = attach ? inputs_attach(h, device, machine, limit_ms, on_virt_done, a)
+		       : inputs_detach(h, device, machine, limit_ms, on_virt_done, a);
 	if (error < 0)
 		act_end(a, error, -1, error == -EBUSY ? "it is on its way already" : "");
 }

@@ -17,18 +17,23 @@ void seat_act_read(void *ctx, struct execution *x, int machine, const struct wor
 	uint32_t limit_ms, execute_act_fn *done);
 void seat_act_stop(void *ctx, struct execution *x, int machine, enum step_how how,
 	uint32_t limit_ms, execute_act_fn *done);
-void seat_act_start(void *ctx, struct execution *x, int machine, uint32_t limit_ms,
-	execute_act_fn *done);
-void seat_act_ping(void *ctx, struct execution *x, int machine, uint32_t limit_ms,
-	execute_act_fn *done);
+void seat_act_start(
+	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done);
+void seat_act_ping(
+	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done);
 void seat_act_attach(void *ctx, struct execution *x, int device, int machine, uint32_t limit_ms,
 	execute_act_fn *done);
 void seat_act_detach(void *ctx, struct execution *x, int device, int machine, uint32_t limit_ms,
 	execute_act_fn *done);
 
 /* As seat_switch(), for the arbiter's own purposes: no recovery stands in its way. */
-void seat_switch_now(struct hostd *h, const struct intent *i, const char *who,
-	const struct seat_request *r);
+void seat_switch_now(
+	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r);
+
+/* Ends the switch under way where it is, and tells who asked for it. */
+void seat_give_up(struct hostd *h, const char *why);
+void seat_rescue_forget(struct hostd *h, const void *userdata);
+void seat_rescue_stop(struct hostd *h);
 
 bool seat_queue_add(struct hostd *h, const struct intent *i, const char *who,
 	const struct seat_request *r); /* false: too many wait already */

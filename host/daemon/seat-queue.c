@@ -14,8 +14,8 @@ struct seat_queued {
 	struct seat_request request;
 };
 
-bool seat_queue_add(struct hostd *h, const struct intent *i, const char *who,
-	const struct seat_request *r)
+bool seat_queue_add(
+	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r)
 {
 	struct seat_queued **p = &h->queue, *q;
 	int n = 0;
@@ -36,7 +36,7 @@ bool seat_queue_add(struct hostd *h, const struct intent *i, const char *who,
 
 void seat_queue_next(struct hostd *h)
 {
-	while (h->queue && !h->execution && !h->recovery) {
+	while (h->queue && !h->execution && !h->recovery && !h->rescue) {
 		struct seat_queued *q = h->queue;
 
 		h->queue = q->next;

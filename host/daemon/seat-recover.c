@@ -139,8 +139,9 @@ void seat_recover_start(struct hostd *h)
 	int found = r ? journal_read(&r->was, h->run_dir) : -ENOMEM;
 
 	if (found < 0) {
-		log_error("recovery: the journal of a switch cannot be read: %s; \"va-host status\" "
-			  "shows how things are",
+		log_error(
+			"recovery: the journal of a switch cannot be read: %s; \"va-host status\" "
+			"shows how things are",
 			strerror(-found));
 		journal_remove(h->run_dir);
 	}
@@ -153,11 +154,12 @@ void seat_recover_start(struct hostd *h)
 		add_goal(r, r->was.target);
 	add_goal(r, r->was.from);
 	add_goal(r, "host");
-	log_warn("va-hostd ended in step %d of %d of a switch from %s to %s%s: going on", r->was.step,
-		r->was.of, r->was.from, r->was.target, r->was.undoing ? ", on its way back" : "");
+	log_warn("va-hostd ended in step %d of %d of a switch from %s to %s%s: going on",
+		r->was.step, r->was.of, r->was.from, r->was.target,
+		r->was.undoing ? ", on its way back" : "");
 	h->recovery = r;
-	if (sd_event_add_time_relative(h->event, &r->limit, CLOCK_BOOTTIME, SETTLE_USEC, 100000,
-		    on_limit, r) < 0)
+	if (sd_event_add_time_relative(
+		    h->event, &r->limit, CLOCK_BOOTTIME, SETTLE_USEC, 100000, on_limit, r) < 0)
 		r->late = true;
 	hostd_world_changed(h);
 }

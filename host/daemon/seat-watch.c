@@ -10,14 +10,10 @@
 
 #include <string.h>
 
-static void on_given(void *userdata, enum exit_code code, const char *text)
-{
-	(void)userdata;
-	if (code != EXIT_CODE_OK && code != EXIT_CODE_UNCONFIRMED && code != EXIT_CODE_BUSY)
-		log_warn("the seat's holder is gone and the seat could not be given on: %s; say "
-			 "\"va-host rescue\", or use the monitor's own button",
-			text);
-}
+#define GIVE_TRIES      10
+#define GIVE_PAUSE_USEC 2000000ull
+
+static void give_on(struct hostd *h, int loser);
 
 static int find_heir(struct hostd *h, int loser)
 {
@@ -29,17 +25,49 @@ static int find_heir(struct hostd *h, int loser)
 	return plan_find_heir(w, loser, asked, h->n_asked);
 }
 
-static void give_on(struct hostd *h, int loser, const char *why)
+static int on_give_again(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct hostd *h = userdata;
+
+	(void)s;
+	(void)usec;
+	h->give_again = sd_event_source_disable_unref(h->give_again);
+	/* somebody else has moved it meanwhile */
+	if (!h->execution && !h->stopping && h->n_switches == h->given_switch)
+		give_on(h, h->given_by);
+	return 0;
+}
+
+/* A monitor that just switches is deaf for a while, and a GPU may be on its way back. */
+static void on_given(void *userdata, enum exit_code code, const char *text)
+{
+	struct hostd *h = userdata;
+
+	if (code == EXIT_CODE_OK || code == EXIT_CODE_UNCONFIRMED || code == EXIT_CODE_BUSY)
+		return;
+	h->given_switch = h->n_switches;
+	if (++h->give_tries < GIVE_TRIES &&
+		sd_event_add_time_relative(h->event, &h->give_again, CLOCK_BOOTTIME,
+			GIVE_PAUSE_USEC, 100000, on_give_again, h) >= 0)
+		return;
+	log_warn("the seat's holder is gone and the seat could not be given on: %s; say "
+		 "\"va-host rescue\", or use the monitor's own button",
+		text);
+}
+
+static void give_on(struct hostd *h, int loser)
 {
 	struct intent i = { .target = h->machines[WORLD_HOST].name, .no_start = true };
-	struct seat_request r = { .done = on_given };
+	struct seat_request r = { .done = on_given, .userdata = h };
 	int heir = find_heir(h, loser);
 
 	if (heir > WORLD_HOST)
 		i.target = h->machines[heir].name;
-	log_warn("%s %s while it had the seat: giving it to %s", h->machines[loser].name, why,
-		i.target);
+	log_info("giving the seat to %s", i.target);
 	h->holder_moved = true;
+	h->given_by = loser;
+	sd_event_source_disable_unref(h->give_again);
+	h->give_again = NULL;
 	seat_switch(h, &i, "the host itself", &r);
 }
 
@@ -49,7 +77,9 @@ void seat_machine_lost(struct hostd *h, int machine)
 		return; /* after a switch, whoever has the seat is looked at again */
 	h->world.holder = WORLD_HOST;
 	hostd_world_changed(h);
-	give_on(h, machine, "is gone");
+	log_warn("%s is gone while it had the seat", h->machines[machine].name);
+	h->give_tries = 0;
+	give_on(h, machine);
 }
 
 static int on_silence(sd_event_source *s, uint64_t usec, void *userdata)
@@ -63,7 +93,9 @@ static int on_silence(sd_event_source *s, uint64_t usec, void *userdata)
 	if (h->execution || h->stopping || w->holder == WORLD_HOST ||
 		w->machines[w->holder].session)
 		return 0;
-	give_on(h, w->holder, "is silent");
+	log_warn("%s is silent while it has the seat", w->machines[w->holder].name);
+	h->give_tries = 0;
+	give_on(h, w->holder);
 	return 0;
 }
 
@@ -71,8 +103,8 @@ static void watch_silence(struct hostd *h)
 {
 	const struct world *w = hostd_world(h);
 	const struct world_machine *m = &w->machines[w->holder];
-	bool silent = w->holder != WORLD_HOST && world_is_running(m) && !m->session &&
-		h->holder_answered;
+	bool silent =
+		w->holder != WORLD_HOST && world_is_running(m) && !m->session && h->holder_answered;
 
 	if (w->holder != WORLD_HOST && m->session)
 		h->holder_answered = true;
@@ -108,5 +140,6 @@ int seat_watch_start(struct hostd *h)
 void seat_watch_stop(struct hostd *h)
 {
 	h->changed = sd_event_source_disable_unref(h->changed);
+	h->give_again = sd_event_source_disable_unref(h->give_again);
 	h->silence = sd_event_source_disable_unref(h->silence);
 }

@@ -19,8 +19,8 @@ static void seat_step(void *ctx, int n, const struct step *s, const char *state,
 
 	step_describe(hostd_world(h), s, text, sizeof(text));
 	log_line(strcmp(state, "skipped") ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
-		"switch: %d. %s: %s after %u ms%s%s", n + 1, text, state, ms,
-		detail[0] ? ": " : "", detail);
+		"switch: %d. %s: %s after %u ms%s%s", n + 1, text, state, ms, detail[0] ? ": " : "",
+		detail);
 	events_step(h, n, s, state, ms, detail);
 	if (r->step)
 		r->step(r->userdata, n, s, state, ms, detail);
@@ -48,7 +48,8 @@ static void seat_before(void *ctx, int n, const struct step *s, bool undoing)
 
 	(void)s;
 	if (error < 0)
-		log_warn("switch: its journal in %s cannot be written: %s; were va-hostd killed now, "
+		log_warn("switch: its journal in %s cannot be written: %s; were va-hostd killed "
+			 "now, "
 			 "the next one would not know of it",
 			h->run_dir, strerror(-error));
 }
@@ -105,8 +106,8 @@ static void after_switch(struct hostd *h)
 	seat_queue_next(h);
 }
 
-static void seat_done(void *ctx, struct execution *x, enum exit_code code, bool moved,
-	const char *text)
+static void seat_done(
+	void *ctx, struct execution *x, enum exit_code code, bool moved, const char *text)
 {
 	struct hostd *h = ctx;
 	int target = execute_target(x);
@@ -150,7 +151,8 @@ static const struct execute_ops seat_ops = {
 	.next_read_ms = 1000,
 };
 
-/* --- who may ------------------------------------------------------------------------------------- */
+/* --- who may -------------------------------------------------------------------------------------
+ */
 
 /* For whom the seat is remembered, should its holder be lost. */
 static void remember_asked(struct hostd *h, int target)
@@ -169,8 +171,8 @@ static void remember_asked(struct hostd *h, int target)
 	h->n_asked = n;
 }
 
-void seat_switch_now(struct hostd *h, const struct intent *i, const char *who,
-	const struct seat_request *r)
+void seat_switch_now(
+	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r)
 {
 	const struct world *w = hostd_world(h);
 	int error;
@@ -205,12 +207,16 @@ static bool is_taken(const struct hostd *h, const struct intent *i, char *why, s
 	int of = 0, at = h->execution ? execute_at(h->execution, &of, &(bool){ false }) : 0;
 
 	if (h->execution)
-		snprintf(why, size, "a switch to %s is under way, in step %d of %d; try again, or "
-				    "say --wait",
+		snprintf(why, size,
+			"a switch to %s is under way, in step %d of %d; try again, or "
+			"say --wait",
 			h->machines[execute_target(h->execution)].name, at, of);
+	else if (h->rescue)
+		snprintf(why, size, "a rescue is under way; try again");
 	else if (h->recovery)
-		snprintf(why, size, "a switch that was under way when va-hostd ended is being "
-				    "brought to its end, at %s; try again",
+		snprintf(why, size,
+			"a switch that was under way when va-hostd ended is being "
+			"brought to its end, at %s; try again",
 			seat_recover_goal(h));
 	else if (power_is_going_down(h) && strcmp(i->target, h->machines[WORLD_HOST].name))
 		snprintf(why, size, "the host is shutting down");
@@ -219,8 +225,8 @@ static bool is_taken(const struct hostd *h, const struct intent *i, char *why, s
 	return true;
 }
 
-void seat_switch(struct hostd *h, const struct intent *i, const char *who,
-	const struct seat_request *r)
+void seat_switch(
+	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r)
 {
 	char why[PLAN_TEXT_SIZE + 64];
 
@@ -242,22 +248,14 @@ void seat_go_home(struct hostd *h, const struct seat_request *r)
 		seat_switch(h, &i, "the host itself", r);
 }
 
-void seat_rescue(struct hostd *h, bool force, const struct seat_request *r)
+void seat_give_up(struct hostd *h, const char *why)
 {
-	struct intent i = {
-		.target = h->machines[WORLD_HOST].name, .rescue = true, .force = force
-	};
-
-	log_warn("rescue: everything comes home%s",
-		h->execution ? "; the switch under way is given up" : "");
 	execute_free(TAKE(h->execution));
+	if (h->recovery) /* it asked by itself */
+		h->seat_request = (struct seat_request){ 0 };
 	seat_recover_stop(h);
 	inputs_come_home(h);
-	end_request(h, EXIT_CODE_FAILED, "a rescue took its place");
-	if (!h->execution) /* who was told so may have asked again */
-		seat_switch_now(h, &i, "a rescue", r);
-	else
-		answer(r, EXIT_CODE_BUSY, "another switch came first; try again");
+	end_request(h, EXIT_CODE_FAILED, why);
 }
 
 void seat_forget(struct hostd *h, const void *userdata)
@@ -267,6 +265,7 @@ void seat_forget(struct hostd *h, const void *userdata)
 	if (h->home_after.userdata == userdata)
 		h->home_after = (struct seat_request){ 0 };
 	seat_queue_forget(h, userdata);
+	seat_rescue_forget(h, userdata);
 }
 
 bool seat_is_busy(const struct hostd *h)
@@ -287,6 +286,7 @@ void seat_free(struct hostd *h)
 {
 	execute_free(TAKE(h->execution));
 	seat_recover_stop(h);
+	seat_rescue_stop(h);
 	seat_watch_stop(h);
 	seat_queue_free(h);
 	h->seat_request = h->home_after = (struct seat_request){ 0 };

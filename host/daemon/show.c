@@ -31,6 +31,7 @@ json_object *show_host(struct hostd *h)
 	add_str(o, "version", VA_VERSION);
 	add_str(o, "holder", w->machines[w->holder].name);
 	add_bool(o, "switching", seat_is_busy(h));
+	add_bool(o, "recovering", h->recovery != NULL);
 	add_str(sub, "uri", h->config->libvirt);
 	add_bool(sub, "up", h->virt_up);
 	add_str(sub, "detail", escape(h->virt_detail));

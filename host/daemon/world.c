@@ -94,7 +94,8 @@ bool world_has_screen(const struct world *w, int machine)
 static const char *why_not_host(const struct world *w)
 {
 	if (w->primary_gpu[0] && world_gpu_owner(w, w->primary_gpu) != WORLD_HOST)
-		return "a guest has the primary GPU; shut it down first (or see primary-gpu in va-host.conf(5))";
+		return "a guest has the primary GPU; shut it down first (or see primary-gpu in "
+		       "va-host.conf(5))";
 	if (!world_has_screen(w, WORLD_HOST))
 		return "running guests own every GPU that is cabled to a monitor";
 	return NULL;

@@ -13,7 +13,7 @@ int intake_read(struct machine *m, int fd, char **ret, size_t *ret_len)
 {
 	const size_t max = DOMXML_MAX_SIZE + 1;
 	CLEANUP(free) char *text = malloc(max);
-	uint64_t end = machine_now_ms() + INTAKE_MS, now;
+	uint64_t end = machine_now_ms() + m->limit.intake, now;
 	size_t len = 0;
 
 	if (!text)
@@ -25,7 +25,8 @@ int intake_read(struct machine *m, int fd, char **ret, size_t *ret_len)
 		now = machine_now_ms();
 		if (now >= end)
 			return machine_fail(m, -ETIMEDOUT,
-				"the guest's definition did not end within %u s", INTAKE_MS / 1000);
+				"the guest's definition did not end within %u s",
+				(m->limit.intake + 999) / 1000);
 		if (poll(&p, 1, (int)(end - now)) <= 0)
 			continue;
 		n = read(fd, text + len, max - len);

@@ -5,11 +5,10 @@
 
 #include "host/gpu/plan.h"
 
-#define INTAKE_MS 5000u /* libvirt writes the definition at once */
-
 /*
- * Reads a definition from fd until its end, for INTAKE_MS at most. *ret is the caller's to free,
- * *ret_len at most the limit of a definition plus one. 0, -ETIMEDOUT or another errno.
+ * Reads a definition from fd until its end, for the limit of such things at most. *ret is the
+ * caller's to free, *ret_len at most the limit of a definition plus one. 0, -ETIMEDOUT or another
+ * errno.
  */
 int intake_read(struct machine *m, int fd, char **ret, size_t *ret_len);
 

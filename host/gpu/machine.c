@@ -24,12 +24,13 @@ static const struct machine_limits usual = {
 	.connector = 8000,
 	.lock = 60000,
 	.daemon = 5000,
+	.intake = 5000,
 };
 
 static void scale(struct machine_limits *l, unsigned int percent)
 {
 	unsigned int *const all[] = { &l->write, &l->module, &l->service, &l->holders, &l->term,
-		&l->connector, &l->lock, &l->daemon };
+		&l->connector, &l->lock, &l->daemon, &l->intake };
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		*all[i] = *all[i] / 100 * percent;

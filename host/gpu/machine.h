@@ -35,6 +35,7 @@ struct machine_limits {
 	unsigned int connector; /* until a monitor is seen again */
 	unsigned int lock;      /* until another va-gpu is done */
 	unsigned int daemon;    /* until va-hostd has moved the monitors */
+	unsigned int intake;    /* until a definition has been read */
 };
 
 struct machine {

@@ -106,6 +106,9 @@ int flow_return(struct machine *m, struct journal *j)
 		if (j->steps.s[i].state != STEP_BEGUN)
 			continue;
 		r = undo(m, j, &j->steps.s[i]);
+		/* without its card, a console may have found nothing to draw on: again then */
+		if (r == 0 && first != 0 && j->steps.s[i].kind == STEP_VTCON)
+			continue;
 		if (r == 0) {
 			(void)journal_undone(m, j, i);
 		} else if (first == 0) {

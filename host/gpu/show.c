@@ -25,9 +25,9 @@ static json_object *json_of_step(const struct step *s)
 
 	put_text(o, "kind", step_kind_name(s->kind));
 	put(o, "subject", s->subject);
-	step_describe(s, text, sizeof(text));
+	step_say(s, text, sizeof(text));
 	put_text(o, "does", text);
-	step_describe_undo(s, text, sizeof(text));
+	step_say_undo(s, text, sizeof(text));
 	put_text(o, "undoes", text);
 	return o;
 }
@@ -114,13 +114,13 @@ static void plan_as_text(const struct plan *p, FILE *to)
 	}
 	(void)fputs("to take:\n", to);
 	for (size_t i = 0; i < p->steps.n; i++) {
-		step_describe(&p->steps.s[i], text, sizeof(text));
+		step_say(&p->steps.s[i], text, sizeof(text));
 		if (text[0])
 			(void)fprintf(to, "  %s\n", text);
 	}
 	(void)fputs("to return:\n", to);
 	for (size_t i = p->steps.n; i-- > 0;) {
-		step_describe_undo(&p->steps.s[i], text, sizeof(text));
+		step_say_undo(&p->steps.s[i], text, sizeof(text));
 		if (text[0])
 			(void)fprintf(to, "  %s\n", text);
 	}
@@ -177,7 +177,7 @@ static void journal_as_text(const struct journal *j, FILE *to)
 			(void)fprintf(to, " (%s)", hints[i].hint);
 	(void)fputs("\n", to);
 	for (size_t i = j->steps.n; i-- > 0;) {
-		step_describe_undo(&j->steps.s[i], text, sizeof(text));
+		step_say_undo(&j->steps.s[i], text, sizeof(text));
 		if (j->steps.s[i].state == STEP_BEGUN && text[0])
 			(void)fprintf(to, "  will %s\n", text);
 	}

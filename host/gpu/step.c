@@ -99,12 +99,12 @@ static void describe(const struct step *s, const char *format, char *ret, size_t
 	}
 }
 
-void step_describe(const struct step *s, char *ret, size_t size)
+void step_say(const struct step *s, char *ret, size_t size)
 {
 	describe(s, words[s->kind].does, ret, size);
 }
 
-void step_describe_undo(const struct step *s, char *ret, size_t size)
+void step_say_undo(const struct step *s, char *ret, size_t size)
 {
 	bool again = s->kind == STEP_USER_UNIT && s->b[0];
 

@@ -56,8 +56,8 @@ struct step *steps_add(
 bool steps_have(const struct steps *list, enum step_kind kind, const char *subject);
 
 /* What doing it, and undoing it, means, for people; "" where there is nothing. */
-void step_describe(const struct step *s, char *ret, size_t size);
-void step_describe_undo(const struct step *s, char *ret, size_t size);
+void step_say(const struct step *s, char *ret, size_t size);
+void step_say_undo(const struct step *s, char *ret, size_t size);
 
 /* 0, or negative errno with m->why. Neither touches the journal. */
 int step_do(struct machine *m, const struct step *s);

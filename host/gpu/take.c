@@ -69,8 +69,11 @@ static int wait_until_free(
 		if (r <= 0)
 			return r;
 		for (size_t i = 0; i < p->n_holders; i++) {
-			if (!plan_step_for(p, &p->holders[i], o, &j->steps, &s) ||
-				(s.kind == STEP_PROCESS && machine_now_ms() < patience))
+			if (!plan_step_for(p, &p->holders[i], o, &j->steps, &s))
+				continue;
+			/* it may still be on its way out with what it belongs to */
+			if (s.kind == STEP_PROCESS && p->holders[i].kind != HOLDER_PROCESS &&
+				machine_now_ms() < patience)
 				continue;
 			r = run(m, j, &s);
 			if (r < 0)

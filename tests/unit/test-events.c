@@ -15,21 +15,6 @@
 
 #define LIMIT 20
 
-uint64_t hostd_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-bool hostd_path(char *out, size_t size, const char *dir, const char *sub, const char *name,
-	const char *suffix)
-{
-	(void)sub;
-	return snprintf(out, size, "%s/%s%s", dir, name, suffix) < (int)size;
-}
-
 /* --- the rig
  * ---------------------------------------------------------------------------------------- */
 
@@ -77,7 +62,7 @@ static void rig_up(void)
 		perror(dir);
 	snprintf(path, sizeof(path), "%s/sock", dir);
 	h.power = NULL;
-	if (power_init(&h) < 0 || events_init(&h) < 0 ||
+	if (power_init(&h) < 0 || events_start(&h) < 0 ||
 		control_server_new(
 			&h.control, h.event, path, (gid_t)-1, -1, on_request, on_gone, &h) < 0)
 		perror("rig");
@@ -87,7 +72,7 @@ static void rig_up(void)
 static void rig_down(void)
 {
 	control_server_free(TAKE(h.control));
-	events_free(&h);
+	events_stop(&h);
 	power_free(&h);
 	policy_free(TAKE(h.policy));
 	h.event = sd_event_unref(h.event);

@@ -35,6 +35,7 @@ class Model:
         self.services = Services(self.tree, init, self.end_service, self.end_session)
         self.processes = {}  # pid -> (process, nodes, service, session)
         self.log, self.fault, self.gpu_pid, self.limits = [], None, None, 100
+        self.env = {}  # more of it for va-gpu
         self.struck = threading.Event()
         self.lock = threading.RLock()
         self.tree.put("/proc/sys/kernel/random/boot_id", "7b7b6b3e-model\n")
@@ -155,7 +156,7 @@ class Model:
         return text is None or "SERVICE=login" not in text and "SERVICE=sshd" not in text
 
     def end_session(self, number):
-        self._end(lambda service, session: session == number)
+        self._end(lambda service, session: str(session) == number)
 
     def _modprobe(self, args):
         if args[0] != "-r":
@@ -234,7 +235,7 @@ class Model:
 
     def start(self, *argv, xml=None, **options):
         env = {"PATH": os.environ["PATH"], "VA_MODEL_ROOT": str(self.root),
-               "LD_PRELOAD": str(self.build / "tests/sim/sysfs-shim.so")}
+               "LD_PRELOAD": str(self.build / "tests/sim/sysfs-shim.so")} | self.env
         words = [str(self.build / "va-gpu"), "--root", str(self.root), "--limits",
                  str(self.limits), *argv]
         process = self.spawn(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

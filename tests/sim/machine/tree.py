@@ -33,7 +33,8 @@ class Tree:
         place = self.at(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)
-        place.symlink_to(os.path.relpath(self.at(target), place.parent))
+        goal = self.at(target)  # its name is in the link, as sysfs has it
+        place.symlink_to(os.path.join(os.path.relpath(goal.parent, place.parent), goal.name))
 
     def drop(self, path):
         target = self.at(path)
