@@ -30,7 +30,7 @@ static int filter_calls(void)
 	/* a last word to the journal */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
-			SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO));
+			SCMP_A0_64(SCMP_CMP_EQ, STDERR_FILENO, 0));
 	if (r == 0)
 		r = seccomp_load(ctx);
 	seccomp_release(ctx);
