@@ -67,6 +67,8 @@ struct hostd {
 	struct seat_request home_after;	  /* waits for its end; done NULL: nobody */
 	uint64_t n_switches;
 	bool reload_after; /* a reload waits for its end */
+	sd_event_source *home_again; /* another try to take the monitors home */
+	int home_tries;
 	struct control_server *control;
 	struct power *power;
 	uint32_t next_question;

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HOME_TRIES	5
+#define HOME_PAUSE_USEC 2000000ull
+
 /* One DDC act under way. */
 struct act {
 	struct execution *x;
@@ -294,31 +297,62 @@ bool seat_is_busy(const struct hostd *h)
 	return h->execution != NULL;
 }
 
+/* --- the way home of a lost holder's monitors ----------------------------------------------------- */
+
+static void take_home(struct hostd *h);
+
+static int on_home_again(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct hostd *h = userdata;
+
+	(void)s;
+	(void)usec;
+	h->home_again = sd_event_source_disable_unref(h->home_again);
+	/* unless somebody has decided otherwise meanwhile */
+	if (!h->execution && hostd_world(h)->holder == WORLD_HOST)
+		take_home(h);
+	return 0;
+}
+
 static void on_home(void *userdata, enum exit_code code, const char *text)
 {
-	(void)userdata;
-	if (code != EXIT_CODE_OK && code != EXIT_CODE_UNCONFIRMED && code != EXIT_CODE_BUSY)
-		log_warn("the seat's holder is gone and the monitors could not be taken home: %s; "
-			 "use the monitor's own button",
-			text);
+	struct hostd *h = userdata;
+
+	if (code == EXIT_CODE_OK || code == EXIT_CODE_UNCONFIRMED || code == EXIT_CODE_BUSY)
+		return;
+	/* the monitor may still be deaf from the switch that the loss has interrupted */
+	if (h->home_tries++ < HOME_TRIES && !h->home_again &&
+		sd_event_add_time_relative(h->event, &h->home_again, CLOCK_BOOTTIME, HOME_PAUSE_USEC,
+			100000, on_home_again, h) >= 0)
+		return;
+	log_warn("the seat's holder is gone and the monitors could not be taken home: %s; use the "
+		 "monitor's own button",
+		text);
+}
+
+static void take_home(struct hostd *h)
+{
+	struct intent i = { .target = h->machines[WORLD_HOST].name };
+	struct seat_request r = { .done = on_home, .userdata = h };
+
+	seat_switch(h, &i, "the host itself", &r);
 }
 
 void seat_machine_lost(struct hostd *h, int machine)
 {
-	struct intent i = { .target = h->machines[WORLD_HOST].name };
-	struct seat_request r = { .done = on_home };
-
 	if (machine == WORLD_HOST || h->world.holder != machine || h->execution || h->stopping)
 		return; /* after a switch, whoever has the seat is looked at again */
 	log_warn("%s is gone while it had the seat: taking it home", h->machines[machine].name);
 	h->world.holder = WORLD_HOST;
 	h->holder_moved = true;
+	h->home_tries = 0;
 	hostd_world_changed(h);
-	seat_switch(h, &i, "the host itself", &r);
+	take_home(h);
 }
 
 void seat_free(struct hostd *h)
 {
 	execute_free(TAKE(h->execution));
+	h->home_again = sd_event_source_disable_unref(h->home_again);
 	h->seat_request = h->home_after = (struct seat_request){ 0 };
 }

@@ -373,7 +373,7 @@ def clients_that_leave():
         key = d.host.ask("monitors").all("display")[0]["key"].encode()
         commands = [request(STATUS), request(LIST), request(SWITCH, b"alpha"),
                     request(SWITCH, b"host"), request(SHUTDOWN, value=3600), request(CANCEL),
-                    request(PING, b"alpha", value=10000), request(PAIR, b"alpha"),
+                    request(PING, b"alpha", value=100), request(PAIR, b"alpha"),
                     request(REKEY, b"alpha"), request(MONITORS), request(DETECT),
                     request(DETECT, b"alpha"), request(GET, b"alpha", key), request(GET, arg=key),
                     request(SET, b"alpha", key, value=0x0F), request(SET, arg=key, value=0x0F),
