@@ -87,7 +87,8 @@ define uninstall_conf
 
 endef
 
-.PHONY: install install-common install-host install-guest uninstall deb rpm check-packaging FORCE-units
+.PHONY: install install-common install-host install-guest uninstall deb rpm check-packaging \
+	check-units FORCE-units
 # SBINDIR may differ from that of the last time
 $(UNITS): FORCE-units
 FORCE-units: ;
@@ -149,3 +150,6 @@ rpm: $(BUILD)/rpm/tree
 
 check-packaging: all
 	$(Q)python3 tests/packaging.py --build $(BUILD)
+# the packages, installed in a machine with systemd that has this one's root; needs root, minutes
+check-units: rig deb
+	$(Q)VA_BUILD=$(abspath $(BUILD)) VA_DEBS=$(abspath $(DEBDIR)) python3 tests/rig/rig_units.py $(TEST)

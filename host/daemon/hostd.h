@@ -9,7 +9,6 @@
  *	world.c plan.c	pure: what is, what to do	execute.c	doing it
  *	now.c		the world, from all below
  *	seat*.c		the arbiter of switches		monitors.c	the host's DDC worker
- *	journal.c	the switch under way, on disk
  *	guest*.c	guests and their va-links	virt.c		libvirt, through va-virt
  *	requests.c	what guests ask			keys.c		records, pairing, rekeying
  *	power*.c	the host's shutdown		commands*.c	the control socket
@@ -26,7 +25,7 @@
 #include "host/daemon/config.h"
 #include "host/daemon/execute.h"
 #include "host/daemon/guest.h"
-#include "host/daemon/journal.h"
+#include "host/daemon/seat-journal.h"
 #include "host/daemon/plan.h"
 
 
@@ -81,7 +80,7 @@ struct hostd {
 	struct seat_request home_after;	  /* waits for its end; done NULL: nobody */
 	uint64_t n_switches;
 	struct plan plan;	/* of the execution */
-	struct journal journal; /* the same */
+	struct seat_journal journal; /* the same */
 	struct seat_queued *queue; /* who waits for its end */
 	struct rescue *rescue; /* NULL: none is under way */
 	struct recovery *recovery; /* of a switch that an earlier va-hostd left; NULL: none */

@@ -14,7 +14,7 @@
 
 struct recovery {
 	struct hostd *h;
-	struct journal was;
+	struct seat_journal was;
 	const char *goals[3]; /* of was, or the host */
 	int n_goals, at;
 	bool late, trying;
@@ -36,7 +36,7 @@ void seat_recover_stop(struct hostd *h)
 	recovery_free(TAKE(h->recovery));
 }
 
-static bool was_stopped(const struct journal *j, const char *name)
+static bool was_stopped(const struct seat_journal *j, const char *name)
 {
 	for (int i = 0; i < j->n_stopped; i++)
 		if (!strcmp(j->stopped[i], name))
@@ -59,7 +59,7 @@ static void end(struct recovery *r)
 {
 	struct hostd *h = r->h;
 
-	journal_remove(h->run_dir);
+	seat_journal_remove(h->run_dir);
 	seat_recover_stop(h);
 }
 
@@ -136,14 +136,14 @@ static void add_goal(struct recovery *r, const char *name)
 void seat_recover_start(struct hostd *h)
 {
 	struct recovery *r = calloc(1, sizeof(*r));
-	int found = r ? journal_read(&r->was, h->run_dir) : -ENOMEM;
+	int found = r ? seat_journal_read(&r->was, h->run_dir) : -ENOMEM;
 
 	if (found < 0) {
 		log_error(
 			"recovery: the journal of a switch cannot be read: %s; \"va-host status\" "
 			"shows how things are",
 			strerror(-found));
-		journal_remove(h->run_dir);
+		seat_journal_remove(h->run_dir);
 	}
 	if (found <= 0) {
 		recovery_free(r);

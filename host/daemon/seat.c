@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The arbiter of the seat: one switch at a time, whoever asks. A request during a switch is told
- * so. Plans come from plan.c and are walked by execute.c through seat-acts.c; journal.c
+ * so. Plans come from plan.c and are walked by execute.c through seat-acts.c; seat-journal.c
  * keeps what is under way for the next va-hostd, should this one be killed.
  */
 #include "common/base/log.h"
@@ -44,7 +44,7 @@ static void seat_shown(void *ctx, int monitor, int input, int32_t value, enum wo
 static void seat_before(void *ctx, int n, const struct step *s, bool undoing)
 {
 	struct hostd *h = ctx;
-	int error = journal_step(&h->journal, h->run_dir, hostd_world(h), &h->plan, n, undoing);
+	int error = seat_journal_step(&h->journal, h->run_dir, hostd_world(h), &h->plan, n, undoing);
 
 	(void)s;
 	if (error < 0)
@@ -116,7 +116,7 @@ static void seat_done(
 	snprintf(copy, sizeof(copy), "%s", text);
 	execute_free(TAKE(h->execution));
 	if (!h->recovery)
-		journal_remove(h->run_dir);
+		seat_journal_remove(h->run_dir);
 	if (moved) {
 		remember_shown(h, target);
 		h->world.holder = target;
@@ -189,7 +189,7 @@ void seat_switch_now(
 	}
 	remember_asked(h, h->plan.target);
 	h->n_switches++;
-	h->journal = (struct journal){ 0 };
+	h->journal = (struct seat_journal){ 0 };
 	snprintf(h->journal.target, sizeof(h->journal.target), "%s",
 		w->machines[h->plan.target].name);
 	snprintf(h->journal.from, sizeof(h->journal.from), "%s", w->machines[w->holder].name);

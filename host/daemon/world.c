@@ -52,9 +52,13 @@ bool world_is_lent(const struct world *w, const char *gpu)
 
 int world_rank_input(const struct world *w, const struct world_monitor *m, int input, int machine)
 {
-	bool own = machine != WORLD_HOST || !world_is_lent(w, m->inputs[input].gpu);
+	const char *gpu = m->inputs[input].gpu;
 
-	return (own ? 2 : 0) + (input == m->shown ? 1 : 0);
+	if (machine != WORLD_HOST)
+		return input == m->shown;
+	if (!strcmp(gpu, w->primary_gpu))
+		return 2;
+	return !world_is_lent(w, gpu);
 }
 
 int world_input_of(const struct world *w, const struct world_monitor *m, int machine)

@@ -134,9 +134,10 @@ int world_gpu_owner(const struct world *w, const char *gpu);
 bool world_is_lent(const struct world *w, const char *gpu);
 
 /*
- * How good an input would be to see machine at, from 0 up, if the machine has the GPU there: the
- * one that is shown is better than another, and for the host a GPU of its own is better than one
- * that it has only while a guest is off.
+ * How good an input would be to see machine at, from 0 up, if the machine has the GPU there. For
+ * a guest the one that is shown is the best. For the host its primary GPU is, then a GPU of its
+ * own, and last one that it has only while a guest is off: what is shown says little, for a lost
+ * guest's GPU comes to the host as well.
  */
 int world_rank_input(const struct world *w, const struct world_monitor *m, int input, int machine);
 /* The best input of the monitor to see machine at; -1 if it is not cabled to it. */

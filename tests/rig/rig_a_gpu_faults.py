@@ -3,7 +3,7 @@
 """va-gpu when something goes wrong: each operation fails, hangs, or is the last that va-gpu does.
 
 Afterwards either all is taken or all is back, and then the journal is gone. LONG=1 does it on
-every machine, else on those that differ most.
+every machine (some minutes; run this file itself, with VA_BUILD), else on those that differ most.
 """
 import os
 import sys

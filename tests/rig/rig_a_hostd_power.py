@@ -173,14 +173,17 @@ def command_that_fails():
 
 def client_leaves():
     with desk() as (bus, d):
-        for words in (("shutdown", "--delay", "60"), ("cancel",)):
+        for words, there in ((("shutdown", "--delay", "60"), True), (("cancel",), False)):
+            bus.pause()
             asking = d.host.begin(*words)
+            wait_for(lambda: d.host.ask("cancel").rc == 8, 5, "that logind is asked")
             asking.interrupt()
             asking.finish(5)
-        check_eq(d.host.ask("status").rc, 0)
-        d.host.ask("cancel")
-        check_eq(d.host.ask("shutdown", "--delay", "60").rc, 0)
-        check(bus.scheduled, "no call")
+            check_eq(d.host.ask("cancel").rc, 8, "it still is")
+            bus.resume()
+            wait_for(lambda w=there: d.host.ask("shutdown").rc == 8 if w else not planned(d), 5,
+                     f"what the client left behind: {words}")
+        check_eq(len(bus.scheduled), 1)
 
 
 run_cases(does_not_wait_for_ever, scheduled_announced_and_cancelled, asked_for_by_a_guest,

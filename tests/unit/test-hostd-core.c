@@ -469,6 +469,29 @@ static void home_after_the_switch(void)
 	fake_end();
 }
 
+/* Deaf from what it was doing, it does not obey at first. */
+static void lost_seat_comes_home_in_the_end(void)
+{
+	begin();
+	fake_ddc();
+	up(alpha, 1);
+	give_to_alpha();
+	guest_remove(alpha);
+	fake_turn(0);
+	CHECK(fake_ddc_answers(DDC_REFUSED, 0));
+	fake_turn(0);
+	CHECK(!seat_is_busy(&fake_h));
+	CHECK_EQ(hostd_world(&fake_h)->holder, WORLD_HOST);
+	fake_turn(2200);
+	CHECK(fake_ddc_answers(DDC_OK, 0));
+	fake_turn(300);
+	CHECK(fake_ddc_answers(DDC_OK, 0x0f));
+	fake_turn(0);
+	CHECK(!seat_is_busy(&fake_h) && !fake_h.give_again);
+	CHECK_EQ(fake_h.shown[0], 0);
+	fake_end();
+}
+
 /* A monitor of which the host cannot tell what it shows: the guest that comes is asked. */
 static void guest_tells_what_is_shown(void)
 {
@@ -518,5 +541,6 @@ TEST_MAIN({ "ticket_is_spent_once", ticket_is_spent_once },
 	{ "holder_removed_during_a_switch", holder_removed_during_a_switch },
 	{ "committed_switch_holds_and_lets_go", committed_switch_holds_and_lets_go },
 	{ "home_after_the_switch", home_after_the_switch },
+	{ "lost_seat_comes_home_in_the_end", lost_seat_comes_home_in_the_end },
 	{ "guest_tells_what_is_shown", guest_tells_what_is_shown },
 	{ "undone_where_no_answer_came", undone_where_no_answer_came });

@@ -7,6 +7,7 @@
         logind.going_down(True)     # PrepareForShutdown
         logind.inhibitors()         # who wants it to wait
 """
+import signal
 import subprocess
 
 from . import base
@@ -69,6 +70,13 @@ class Logind(base.Closing):
         """(what, who, mode) of each."""
         return [(str(i[0]), str(i[1]), str(i[3]))
                 for i in self._object(MANAGER).ListInhibitors()]
+
+    def pause(self):
+        """It answers nobody until resume()."""
+        self._mock.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._mock.send_signal(signal.SIGCONT)
 
     def going_down(self, begins):
         self._object(MOCK).EmitSignal(MANAGER, "PrepareForShutdown", "b", [begins])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The journal of a switch; see journal.h. The file reads as a configuration does (base/conf.h). */
-#include "host/daemon/journal.h"
+/* The journal of a switch; see seat-journal.h. The file reads as a configuration does (base/conf.h). */
+#include "host/daemon/seat-journal.h"
 
 #include "common/base/cleanup.h"
 #include "common/base/conf.h"
@@ -17,7 +17,7 @@ static bool file_path(char path[PATH_MAX], const char *dir, const char *suffix)
 	return snprintf(path, PATH_MAX, "%s/" FILE_NAME "%s", dir, suffix) < PATH_MAX;
 }
 
-static size_t format(const struct journal *j, char out[TEXT_SIZE])
+static size_t format(const struct seat_journal *j, char out[TEXT_SIZE])
 {
 	size_t n = (size_t)snprintf(out, TEXT_SIZE,
 		"[switch]\ntarget = %s\nfrom = %s\nundoing = %s\nstep = %d\nof = %d\n", j->target,
@@ -29,7 +29,7 @@ static size_t format(const struct journal *j, char out[TEXT_SIZE])
 }
 
 /* Whole or not at all. Never synced: it need not outlive the kernel. */
-static int write_file(const struct journal *j, const char *dir)
+static int write_file(const struct seat_journal *j, const char *dir)
 {
 	char path[PATH_MAX], fresh[PATH_MAX], text[TEXT_SIZE];
 	size_t n = format(j, text);
@@ -45,7 +45,7 @@ static int write_file(const struct journal *j, const char *dir)
 	return rename(fresh, path) < 0 ? -errno : 0;
 }
 
-int journal_step(struct journal *j, const char *dir, const struct world *w, const struct plan *p,
+int seat_journal_step(struct seat_journal *j, const char *dir, const struct world *w, const struct plan *p,
 	int n, bool undoing)
 {
 	const struct step *s = &p->steps[n];
@@ -64,7 +64,7 @@ int journal_step(struct journal *j, const char *dir, const struct world *w, cons
 
 static enum conf_verdict entry(const struct conf_at *at, const char *value, void *userdata)
 {
-	struct journal *j = userdata;
+	struct seat_journal *j = userdata;
 	unsigned int number;
 
 	if (strcmp(at->section, "switch"))
@@ -89,13 +89,13 @@ static enum conf_verdict entry(const struct conf_at *at, const char *value, void
 	return CONF_OK;
 }
 
-int journal_read(struct journal *ret, const char *dir)
+int seat_journal_read(struct seat_journal *ret, const char *dir)
 {
 	struct conf_report report = { 0 };
 	char path[PATH_MAX];
 	int r;
 
-	*ret = (struct journal){ 0 };
+	*ret = (struct seat_journal){ 0 };
 	if (!file_path(path, dir, ""))
 		return -ENAMETOOLONG;
 	r = conf_read(path, entry, ret, &report);
@@ -106,7 +106,7 @@ int journal_read(struct journal *ret, const char *dir)
 	return ret->target[0] && ret->from[0] ? 1 : -EINVAL;
 }
 
-void journal_remove(const char *dir)
+void seat_journal_remove(const char *dir)
 {
 	char path[PATH_MAX];
 
