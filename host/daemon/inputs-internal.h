@@ -34,6 +34,7 @@ struct input {
 	bool moving;
 	struct move move, next; /* next: asked for meanwhile */
 	bool has_next;
+	bool turning; /* a rescue: what is being given away counts as given, and comes back */
 	sd_event_source *later; /* the move's next step, from the loop */
 	sd_event_source *retry;
 };
@@ -60,7 +61,8 @@ int inputs_move_init(struct input *in);
 void inputs_move_done(struct input *in); /* ends what is under way with -ECANCELED */
 /* At once, or after the one that is under way. -EBUSY: another one waits already. */
 int inputs_move(struct input *in, const struct move *m);
-/* Turns round an attach that is under way or waits. */
+/* An attach that is under way is waited for a little, and followed by a detach; a later one is off.
+ */
 void inputs_turn_round(struct input *in);
 /* What is owed is tried, or tried again. */
 void inputs_settle(struct input *in);

@@ -17,6 +17,7 @@
 
 #define FOLLOW_LIMIT_MS 10000u
 #define RETRY_USEC      1000000ull
+#define TURN_USEC       2000000ull
 #define TRIES           5u
 
 static struct hostd *hostd_of(const struct input *in)
@@ -47,7 +48,12 @@ static void move_end(struct input *in, int error, const char *detail)
 {
 	struct move end = in->move;
 
-	in->moving = false;
+	if (in->turning && !in->has_next) { /* nobody has asked for it back */
+		in->next = (struct move){ .until_ms = hostd_now_ms() + FOLLOW_LIMIT_MS };
+		memcpy(in->next.uuid, end.uuid, sizeof(end.uuid));
+		in->has_next = true;
+	}
+	in->moving = in->turning = false;
 	in->move = (struct move){ 0 };
 	if (in->has_next) {
 		in->has_next = false;
@@ -201,16 +207,16 @@ int inputs_move(struct input *in, const struct move *m)
 
 void inputs_turn_round(struct input *in)
 {
-	struct move waits = in->next, back = { .until_ms = hostd_now_ms() + FOLLOW_LIMIT_MS };
+	struct move waits = in->next;
 	bool cancelled = in->has_next && in->next.attach;
 
 	in->owed = false;
 	if (cancelled)
 		in->has_next = false;
 	if (in->moving && in->move.attach) {
-		memcpy(back.uuid, in->move.uuid, sizeof(back.uuid));
-		in->has_next = true;
-		in->next = back;
+		in->turning = true;
+		arm(in->retry, TURN_USEC);
+		hostd_world_changed(hostd_of(in));
 	}
 	if (cancelled && waits.done)
 		waits.done(waits.userdata, -ECANCELED, "a rescue took its place");
@@ -256,9 +262,17 @@ void inputs_settle(struct input *in)
 
 static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
 {
+	struct input *in = userdata;
+
 	(void)s;
 	(void)usec;
-	inputs_settle(userdata);
+	if (!in->turning) {
+		inputs_settle(in);
+		return 0;
+	}
+	/* libvirt hangs; whether it gives the device away in the end is seen before it is taken */
+	virt_do_stop(TAKE(in->move.doer));
+	move_end(in, -ECANCELED, "a rescue took its place");
 	return 0;
 }
 

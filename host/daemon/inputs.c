@@ -43,8 +43,10 @@ void inputs_world(struct hostd *h, struct world *w)
 	w->fixed_keyboard = s && s->fixed_keyboard;
 	for (int i = 0; i < w->n_devices; i++) {
 		const struct input *in = &s->list[i];
-		const struct guest *g =
-			in->present ? inputs_holder(h, in->usb.bus, in->usb.device) : NULL;
+		const struct guest *g = in->turning ? guest_find_uuid(h, in->move.uuid)
+					: in->present
+						? inputs_holder(h, in->usb.bus, in->usb.device)
+						: NULL;
 
 		w->devices[i] = (struct world_device){
 			.holder = !in->present ? WORLD_NOBODY

@@ -248,7 +248,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
 	static struct hostd h;
-	const char *libexec = getenv("VIRT_AID_LIBEXEC");
+	const char *libexec = getenv("VIRT_AID_LIBEXEC"), *root = getenv("VIRT_AID_ROOT");
+	static char sysfs[PATH_MAX], dev[PATH_MAX];
 	struct options o = { "/etc/virt-aid", "/var/lib/virt-aid", "/run/virt-aid",
 		libexec ? libexec : VA_LIBEXECDIR, false, false };
 	char error[CONFIG_ERROR_SIZE];
@@ -265,6 +266,11 @@ int main(int argc, char **argv)
 	h.state_dir = o.state_dir;
 	h.run_dir = o.run_dir;
 	h.libexec = o.libexec;
+	if (root && hostd_path(sysfs, sizeof(sysfs), root, NULL, "sys", "") &&
+		hostd_path(dev, sizeof(dev), root, NULL, "dev", "")) {
+		h.sysfs = sysfs;
+		h.dev = dev;
+	}
 	h.world_stale = true;
 	if (config_load(o.config_dir, &h.config, error) < 0) {
 		log_error("%s", error);

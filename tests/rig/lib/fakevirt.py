@@ -7,8 +7,10 @@ goes off loses both. A guest whose agent was told to power off goes off, unless 
 
     machines.state("alpha")                 "off" or "running"
     machines.set("alpha", "running")        as if somebody else had started it
-    machines.habit("beta", "start", "fail") of start, shutdown, destroy: fail, hang or ignore
-    machines.log()                          ["start beta", "shutdown alpha", ...]
+    machines.habit("beta", "start", "fail") of start, shutdown, destroy, attach, detach: fail,
+                                            hang or ignore; "" ends it
+    machines.usb("alpha")                   {(bus, device), ...} it has
+    machines.log()                          ["start beta", "attach alpha 1/5", ...]
 """
 import ctypes
 import os
@@ -22,8 +24,9 @@ import threading
 STATES = {"off": 0, "running": 1, "paused": 2, "stopping": 3}
 CHANNEL, PERSISTENT = 1, 0x20
 CONNECTION, DOMAIN, GONE, SYNCED = 1, 2, 3, 4
-START, SHUTDOWN, DESTROY = 30, 31, 32
-NAMES = {START: "start", SHUTDOWN: "shutdown", DESTROY: "destroy"}
+START, SHUTDOWN, DESTROY, ATTACH, DETACH = 30, 31, 32, 34, 35
+NAMES = {START: "start", SHUTDOWN: "shutdown", DESTROY: "destroy", ATTACH: "attach",
+         DETACH: "detach"}
 EIO = 5
 
 
@@ -89,6 +92,9 @@ class Machines:
     def habit(self, name, op, what):
         _write(self.dir / f"{name}.{op}", what)
 
+    def usb(self, name):
+        return _usb(self.dir, name)
+
     def log(self):
         path = self.dir / "log"
         return path.read_text().splitlines() if path.exists() else []
@@ -124,6 +130,19 @@ class Machines:
 
 # --- the program
 
+def _usb(folder, name):
+    path = folder / f"{name}.usb"
+    return {tuple(map(int, line.split("/"))) for line in path.read_text().split()} \
+        if path.exists() else set()
+
+
+def _move(folder, name, op, usb):
+    path, place = folder / f"{name}.usb", (usb.bus, usb.device)
+    has = _usb(folder, name)
+    now = has | {place} if op == "attach" else has - {place}
+    _write(path, " ".join(f"{bus}/{device}" for bus, device in sorted(now)))
+
+
 def _domain(folder, name):
     d = Domain(head=Head(DOMAIN, 0), name=name.encode(),
                uuid=(folder / f"{name}.uuid").read_text().encode(), flags=CHANNEL | PERSISTENT,
@@ -131,6 +150,9 @@ def _domain(folder, name):
     for pci in (folder / f"{name}.pci").read_text().split():
         d.hostdevs[d.n_hostdevs].value = pci.encode()
         d.n_hostdevs += 1
+    for bus, device in sorted(_usb(folder, name)) if d.state else ():
+        d.usb[d.n_usb] = Usb(bus, device, 0, 0)
+        d.n_usb += 1
     return bytes(d)
 
 
@@ -156,12 +178,17 @@ def _do(folder, core):
     op, uuid = NAMES[request.head.op], request.uuid.decode()
     name = next(p.stem for p in folder.glob("*.uuid") if p.read_text() == uuid)
     with open(folder / "log", "a") as log:
-        log.write(f"{op} {name}\n")
+        moves = op in ("attach", "detach")
+        log.write(f"{op} {name}" + (f" {request.usb.bus}/{request.usb.device}" if moves else "")
+                  + "\n")
     habit = folder / f"{name}.{op}"
     what = habit.read_text() if habit.exists() else ""
     if what == "hang":
         signal.pause()
-    if not what:
+    if not what and moves:
+        _move(folder, name, op, request.usb)
+    elif not what:
+        (folder / f"{name}.usb").unlink(missing_ok=True)  # a host device lasts until the end
         _write(folder / f"{name}.state", "running" if op == "start" else "off")
     core.send(bytes(Reply(head=request.head, error=-EIO if what == "fail" else 0,
                           detail=b"it does as the test says" if what == "fail" else b"")))
