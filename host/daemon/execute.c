@@ -11,8 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-#define REWRITES_MAX	 2 /* each repeat blanks the screen on some monitors */
-#define UNDO_TRIES	 9 /* the slowest monitor seen is deaf for 8 s after a write */
+#define REWRITES_MAX     2 /* each repeat blanks the screen on some monitors */
+#define UNDO_TRIES       9 /* the slowest monitor seen is deaf for 8 s after a write */
 #define SAME_OTHER_READS 3 /* that many answers of another input make it a fact */
 
 struct execution {
@@ -22,9 +22,9 @@ struct execution {
 	void *ctx;
 	struct plan plan;
 	struct world_monitor monitors[WORLD_MAX_MONITORS];
-	int at;		     /* step */
+	int at; /* step */
 	int undo_tries;
-	bool undo_alone; /* the first side is gone */
+	bool undo_alone;          /* the first side is gone */
 	bool undoing, undo_other; /* undo_other: the second side tries the same undo */
 	bool last_write_ok;
 	bool done[PLAN_MAX_STEPS];
@@ -62,14 +62,14 @@ static void report(struct execution *x, const char *state, const char *detail)
 static void finish(struct execution *x)
 {
 	bool moved = !x->undoing;
-	enum exit_code code = x->undoing ? EXIT_CODE_FAILED :
-		x->unconfirmed		 ? EXIT_CODE_UNCONFIRMED :
-					   EXIT_CODE_OK;
+	enum exit_code code = x->undoing       ? EXIT_CODE_FAILED
+			      : x->unconfirmed ? EXIT_CODE_UNCONFIRMED
+					       : EXIT_CODE_OK;
 
 	if (x->undoing)
 		snprintf(x->text + strlen(x->text), sizeof(x->text) - strlen(x->text), "; %s",
-			x->undo_failed ? "and it could not all be undone: see va-host monitors" :
-					 "everything is back where it was");
+			x->undo_failed ? "and it could not all be undone: see va-host monitors"
+				       : "everything is back where it was");
 	x->ops->on_done(x->ctx, x, code, moved, x->text);
 }
 
@@ -171,8 +171,8 @@ static void on_read(struct execution *x, int error, int32_t value, const char *d
 	struct step *s = step_at(x);
 	const struct world_monitor *m = &x->monitors[s->monitor];
 	bool late = now_ms() - x->step_began_ms >= s->limit_ms;
-	enum input_verdict v = input_judge(m->sources, (size_t)m->n_inputs, (size_t)s->input,
-		error ? INPUT_NOT_READ : value);
+	enum input_verdict v = input_judge(
+		m->sources, (size_t)m->n_inputs, (size_t)s->input, error ? INPUT_NOT_READ : value);
 
 	if (v == INPUT_SHOWN) {
 		x->ops->on_shown(x->ctx, s->monitor, s->input, value);

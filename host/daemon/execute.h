@@ -5,8 +5,8 @@
  * caller keeps that rule (arbiter: hostd.h). Never blocks: the acts answer through callbacks.
  *
  * A write that was acknowledged proves little. The check reads the input source from the side
- * that should be shown now: the wanted value confirms, another input's learned value that stays leads
- * to a second write and then to failure, anything else is "sent, not confirmed".
+ * that should be shown now: the wanted value confirms, another input's learned value that stays
+ * leads to a second write and then to failure, anything else is "sent, not confirmed".
  */
 #ifndef VA_HOSTD_EXECUTE_H
 #define VA_HOSTD_EXECUTE_H
@@ -38,8 +38,8 @@ struct execute_ops {
 	/* The monitor shows that input, and reads as value while it does. */
 	void (*on_shown)(void *ctx, int monitor, int input, int32_t value);
 	/* Over. x is freed by the caller, inside or after. moved: the seat is the target's. */
-	void (*on_done)(void *ctx, struct execution *x, enum exit_code code, bool moved,
-		const char *text);
+	void (*on_done)(
+		void *ctx, struct execution *x, enum exit_code code, bool moved, const char *text);
 	uint32_t first_read_ms, next_read_ms; /* pauses of a check; 200 and 1000 */
 };
 

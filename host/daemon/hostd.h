@@ -25,7 +25,6 @@
 #include "host/daemon/guest.h"
 #include "host/daemon/plan.h"
 
-
 #define HOSTD_MAX_MACHINES (CONFIG_MAX_GUESTS + 1)
 
 struct power;
@@ -42,9 +41,9 @@ struct hostd {
 	sd_event *event;
 	const char *config_dir, *state_dir, *run_dir, *libexec;
 	struct config *config;
-	struct policy *policy;	   /* never NULL once started; a broken one denies everything */
+	struct policy *policy; /* never NULL once started; a broken one denies everything */
 	char policy_error[CONFIG_ERROR_SIZE]; /* "": it is in order */
-	uid_t link_uid;	       /* whom the va-links run as */
+	uid_t link_uid;                       /* whom the va-links run as */
 	gid_t link_gid;
 
 	struct guest *guests[HOSTD_MAX_MACHINES]; /* by machine index; [0] is never used */
@@ -64,9 +63,9 @@ struct hostd {
 	bool detected; /* the host has looked at its monitors once */
 	struct execution *execution;
 	struct seat_request seat_request; /* of the execution; zeros: nobody to tell */
-	struct seat_request home_after;	  /* waits for its end; done NULL: nobody */
+	struct seat_request home_after;   /* waits for its end; done NULL: nobody */
 	uint64_t n_switches;
-	bool reload_after; /* a reload waits for its end */
+	bool reload_after;           /* a reload waits for its end */
 	sd_event_source *home_again; /* another try to take the monitors home */
 	int home_tries;
 	struct control_server *control;
@@ -94,13 +93,14 @@ int hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE]);
 /* Does it as soon as no switch is under way. */
 void hostd_reload_later(struct hostd *h);
 
-/* --- seat.c: one arbiter for every switch ------------------------------------------------------ */
+/* --- seat.c: one arbiter for every switch ------------------------------------------------------
+ */
 /*
  * Starts the switch, or refuses: its answer then comes at once through done, as it does when
  * another switch is under way (EXIT_CODE_BUSY). who: for the audit line.
  */
-void seat_switch(struct hostd *h, const struct intent *i, const char *who,
-	const struct seat_request *r);
+void seat_switch(
+	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r);
 /* The seat is brought home if a guest has it, after the switch under way if there is one. One
  * may wait for that. */
 void seat_go_home(struct hostd *h, const struct seat_request *r);
@@ -111,7 +111,8 @@ bool seat_is_busy(const struct hostd *h);
 void seat_machine_lost(struct hostd *h, int machine);
 void seat_free(struct hostd *h);
 
-/* --- monitors.c: the host's own DDC worker ---------------------------------------------------------- */
+/* --- monitors.c: the host's own DDC worker
+ * ---------------------------------------------------------- */
 int monitors_start(struct hostd *h);
 void monitors_stop(struct hostd *h);
 /* Asks the worker; -ENOTCONN without one. */
@@ -129,13 +130,15 @@ void monitors_forget(struct hostd *h);
 /* "no such monitor", ...: for people */
 const char *ddc_status_text(uint32_t status);
 
-/* --- virt.c: libvirt, through va-virt ---------------------------------------------------------------- */
+/* --- virt.c: libvirt, through va-virt
+ * ---------------------------------------------------------------- */
 int virt_start(struct hostd *h);
 void virt_stop(struct hostd *h);
 /* Ask for the channel of a libvirt guest; guest_channel_arrived() answers. */
 int virt_connect(struct guest *g);
 
-/* --- keys.c: records, pairing, rekeying ------------------------------------------------------------- */
+/* --- keys.c: records, pairing, rekeying
+ * ------------------------------------------------------------- */
 /* Reads the guest's record into ret: 1 there is one, 0 none, negative errno (said in the log). */
 int keys_load(struct guest *g, struct keyrec *ret);
 /* Opens the windows that wait for this guest (a token on disk), once its va-link runs. */
@@ -152,14 +155,15 @@ void keys_command_rekey(struct hostd *h, struct guest *g, struct control_client 
 void keys_forget_client(struct hostd *h, const struct control_client *c);
 void keys_free(struct guest *g);
 
-/* --- power.c: the host's shutdown --------------------------------------------------------------------- */
+/* --- power.c: the host's shutdown
+ * --------------------------------------------------------------------- */
 int power_init(struct hostd *h);
 void power_free(struct hostd *h);
 /* delay_s: until then; text: for people. May come at once. */
 typedef void power_done_fn(void *userdata, enum exit_code code, uint32_t delay_s, const char *text);
 /* Schedules it, or does not: done is called once, when logind has answered. by: who asks. */
-void power_schedule(struct hostd *h, uint32_t delay_s, const char *by, power_done_fn *done,
-	void *userdata);
+void power_schedule(
+	struct hostd *h, uint32_t delay_s, const char *by, power_done_fn *done, void *userdata);
 void power_cancel(struct hostd *h, power_done_fn *done, void *userdata);
 /* Who asked has left. */
 void power_forget(struct hostd *h, const void *userdata);
@@ -170,7 +174,8 @@ bool power_is_going_down(const struct hostd *h);
 /* Seconds until the scheduled shutdown; -1: none. *ret_by: who asked. */
 int power_scheduled_in(const struct hostd *h, const char **ret_by);
 
-/* --- commands.c: the control socket ------------------------------------------------------------------- */
+/* --- commands.c: the control socket
+ * ------------------------------------------------------------------- */
 void commands_handle(struct control_client *c, const struct control_request *r, void *userdata);
 void commands_gone(struct control_client *c, void *userdata);
 enum exit_code exit_code_of_outcome(uint32_t outcome);

@@ -20,8 +20,8 @@ uint64_t hostd_now_ms(void)
 bool hostd_path(char *out, size_t size, const char *dir, const char *sub, const char *name,
 	const char *suffix)
 {
-	int n = sub ? snprintf(out, size, "%s/%s/%s%s", dir, sub, name, suffix) :
-		      snprintf(out, size, "%s/%s%s", dir, name, suffix);
+	int n = sub ? snprintf(out, size, "%s/%s/%s%s", dir, sub, name, suffix)
+		    : snprintf(out, size, "%s/%s%s", dir, name, suffix);
 
 	return n > 0 && (size_t)n < size;
 }

@@ -11,8 +11,8 @@
 #define CHECK_LIMIT_MS 10000u /* the slowest monitor seen takes 8 s to answer after a switch */
 #define WRITE_LIMIT_MS ((uint32_t)(DDC_LIMIT_SET_USEC / 1000))
 
-__attribute__((format(printf, 3, 4))) static void refuse(struct plan *p, enum exit_code code,
-	const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void refuse(
+	struct plan *p, enum exit_code code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -33,9 +33,9 @@ static void add(struct plan *p, enum step_kind kind, int actor, int monitor, int
 		.monitor = monitor,
 		.input = input,
 		.undo_input = undo,
-		.limit_ms = kind == STEP_CHECK ? CHECK_LIMIT_MS :
-			kind == STEP_WRITE     ? WRITE_LIMIT_MS :
-						 0,
+		.limit_ms = kind == STEP_CHECK   ? CHECK_LIMIT_MS
+			    : kind == STEP_WRITE ? WRITE_LIMIT_MS
+						 : 0,
 	};
 }
 
@@ -138,9 +138,7 @@ void step_describe(const struct world *w, const struct step *s, char *out, size_
 		snprintf(out, size, "%s reads monitor %s until it shows %s", actor, m->name,
 			m->inputs[s->input].name);
 		break;
-	case STEP_SEAT:
-		snprintf(out, size, "the seat changes hands");
-		break;
+	case STEP_SEAT: snprintf(out, size, "the seat changes hands"); break;
 	}
 }
 

@@ -13,8 +13,8 @@
 #include "common/base/exitcode.h"
 #include "host/daemon/world.h"
 
-#define PLAN_MAX_STEPS	(WORLD_MAX_MONITORS * 4 + 1)
-#define PLAN_TEXT_SIZE	160
+#define PLAN_MAX_STEPS (WORLD_MAX_MONITORS * 4 + 1)
+#define PLAN_TEXT_SIZE 160
 
 enum step_kind {
 	STEP_WRITE, /* actor writes input of monitor */
@@ -25,10 +25,10 @@ enum step_kind {
 struct step {
 	enum step_kind kind;
 	bool only_if_failed; /* the other way round: taken where the write before it failed */
-	int actor;	     /* machine */
-	int monitor;	     /* index into world.monitors */
-	int input;	     /* index into its inputs: what is to be shown */
-	int undo_input;	     /* what was shown before, -1 not known (then nothing to undo) */
+	int actor;           /* machine */
+	int monitor;         /* index into world.monitors */
+	int input;           /* index into its inputs: what is to be shown */
+	int undo_input;      /* what was shown before, -1 not known (then nothing to undo) */
 	uint32_t limit_ms;
 };
 
@@ -36,13 +36,13 @@ struct plan {
 	int target;
 	struct step steps[PLAN_MAX_STEPS];
 	int n_steps;
-	enum exit_code refusal; /* EXIT_CODE_OK: there is a plan */
+	enum exit_code refusal;      /* EXIT_CODE_OK: there is a plan */
 	char reason[PLAN_TEXT_SIZE]; /* of a refusal, or of a plan with nothing to do */
 };
 
 struct intent {
 	const char *target; /* a machine's name */
-	bool force;	    /* go there without a session, and though it is there already */
+	bool force;         /* go there without a session, and though it is there already */
 };
 
 void plan_switch(const struct world *w, const struct intent *i, struct plan *ret);

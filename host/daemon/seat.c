@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HOME_TRIES	5
+#define HOME_TRIES      5
 #define HOME_PAUSE_USEC 2000000ull
 
 /* One DDC act under way. */
@@ -42,8 +42,8 @@ static void act_end(struct act *a, int error, int32_t value, const char *detail)
 		end.done(end.x, error, value, detail);
 }
 
-static void on_host_done(enum worker_fate fate, const void *msg, size_t size, int fd,
-	void *userdata)
+static void on_host_done(
+	enum worker_fate fate, const void *msg, size_t size, int fd, void *userdata)
 {
 	const struct ddc_reply *r = msg;
 	char detail[160];
@@ -87,8 +87,8 @@ static void ask_host(struct act *a, uint32_t op, const struct world_monitor *m, 
 		act_end(a, -ENOTCONN, -1, "the host has no DDC worker running");
 }
 
-static void ask_guest(struct act *a, struct guest *g, const struct world_monitor *m,
-	uint16_t value, uint32_t limit_ms)
+static void ask_guest(struct act *a, struct guest *g, const struct world_monitor *m, uint16_t value,
+	uint32_t limit_ms)
 {
 	int error;
 
@@ -146,8 +146,8 @@ static void seat_step(void *ctx, int n, const struct step *s, const char *state,
 
 	step_describe(hostd_world(h), s, text, sizeof(text));
 	log_line(strcmp(state, "skipped") ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
-		"switch: %d. %s: %s after %u ms%s%s", n + 1, text, state, ms,
-		detail[0] ? ": " : "", detail);
+		"switch: %d. %s: %s after %u ms%s%s", n + 1, text, state, ms, detail[0] ? ": " : "",
+		detail);
 	if (r->step)
 		r->step(r->userdata, n, s, state, ms, detail);
 }
@@ -204,8 +204,8 @@ static void after_switch(struct hostd *h)
 		hostd_reload_later(h);
 }
 
-static void seat_done(void *ctx, struct execution *x, enum exit_code code, bool moved,
-	const char *text)
+static void seat_done(
+	void *ctx, struct execution *x, enum exit_code code, bool moved, const char *text)
 {
 	struct hostd *h = ctx;
 	int target = execute_target(x);
@@ -243,8 +243,8 @@ static void answer(const struct seat_request *r, enum exit_code code, const char
 		r->done(r->userdata, code, text);
 }
 
-void seat_switch(struct hostd *h, const struct intent *i, const char *who,
-	const struct seat_request *r)
+void seat_switch(
+	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r)
 {
 	struct plan plan;
 	int error;
@@ -297,7 +297,8 @@ bool seat_is_busy(const struct hostd *h)
 	return h->execution != NULL;
 }
 
-/* --- the way home of a lost holder's monitors ----------------------------------------------------- */
+/* --- the way home of a lost holder's monitors
+ * ----------------------------------------------------- */
 
 static void take_home(struct hostd *h);
 
@@ -322,8 +323,8 @@ static void on_home(void *userdata, enum exit_code code, const char *text)
 		return;
 	/* the monitor may still be deaf from the switch that the loss has interrupted */
 	if (h->home_tries++ < HOME_TRIES && !h->home_again &&
-		sd_event_add_time_relative(h->event, &h->home_again, CLOCK_BOOTTIME, HOME_PAUSE_USEC,
-			100000, on_home_again, h) >= 0)
+		sd_event_add_time_relative(h->event, &h->home_again, CLOCK_BOOTTIME,
+			HOME_PAUSE_USEC, 100000, on_home_again, h) >= 0)
 		return;
 	log_warn("the seat's holder is gone and the monitors could not be taken home: %s; use the "
 		 "monitor's own button",

@@ -66,8 +66,8 @@ bool world_is_target(const struct world *w, int machine, const char **ret_why)
 			if (world_input_of(w, &w->monitors[i], machine) >= 0)
 				return true;
 	if (!*ret_why)
-		*ret_why = machine == WORLD_HOST ?
-			"running guests own every GPU that is cabled to a monitor" :
-			"none of its GPUs is cabled to a configured monitor";
+		*ret_why = machine == WORLD_HOST
+				   ? "running guests own every GPU that is cabled to a monitor"
+				   : "none of its GPUs is cabled to a configured monitor";
 	return false;
 }

@@ -15,12 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WORLD_HOST	   0
-#define WORLD_NOBODY	   (-1)
+#define WORLD_HOST         0
+#define WORLD_NOBODY       (-1)
 #define WORLD_MAX_MONITORS 8
 #define WORLD_MAX_INPUTS   8
-#define WORLD_MAX_GPUS	   8 /* of one machine */
-#define WORLD_PCI_SIZE	   20
+#define WORLD_MAX_GPUS     8 /* of one machine */
+#define WORLD_PCI_SIZE     20
 
 struct world_input {
 	char name[NAME_MAX_LEN + 1]; /* "dp1": the user's word for it */
@@ -31,7 +31,7 @@ struct world_monitor {
 	char name[NAME_MAX_LEN + 1];
 	char key[MONITOR_KEY_SIZE];
 	char connector[32]; /* on the host, tells twins apart; or "" */
-	uint32_t via;	    /* enum msg_via: how its input is written */
+	uint32_t via;       /* enum msg_via: how its input is written */
 	bool unreadable;    /* configured: reads of it lie, do not ask */
 	struct world_input inputs[WORLD_MAX_INPUTS];
 	struct input_source sources[WORLD_MAX_INPUTS]; /* of inputs: what to write, what is read */
@@ -63,8 +63,9 @@ int world_find(const struct world *w, const char *name);
 bool world_has_gpu(const struct world_machine *m, const char *gpu);
 
 /*
- * Who owns the GPU now: the running or paused guest that has it, else the host. Where the definitions of
- * several running guests name one GPU the first wins (libvirt refuses to start the second).
+ * Who owns the GPU now: the running or paused guest that has it, else the host. Where the
+ * definitions of several running guests name one GPU the first wins (libvirt refuses to start the
+ * second).
  */
 int world_gpu_owner(const struct world *w, const char *gpu);
 

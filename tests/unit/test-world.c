@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Questions put to the world: who owns a GPU, where a machine can be seen, where the seat can go. */
+/* Questions put to the world: who owns a GPU, where a machine can be seen, where the seat can go.
+ */
 #include "host/daemon/world.h"
 #include "tests/unit/test.h"
 
@@ -17,7 +18,9 @@ static void make(const char *gpus)
 	for (int i = 0; i < 3; i++) {
 		machines[i].known = machines[i].running = true;
 		snprintf(machines[i].name, sizeof(machines[i].name), "%s",
-			i == 0 ? "host" : i == 1 ? "alpha" : "beta");
+			i == 0   ? "host"
+			: i == 1 ? "alpha"
+				 : "beta");
 		snprintf(machines[i].gpus[0], WORLD_PCI_SIZE, "%c", "HAB"[i]);
 		machines[i].n_gpus = i > 0;
 	}
