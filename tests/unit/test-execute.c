@@ -12,8 +12,8 @@ static struct rig {
 	struct world world;
 	struct world_machine machines[2];
 	uint16_t shown[2];
-	int acts, fail_at;	/* the act (counted from 1) that fails; 0 none */
-	int drop_writes;	/* that many writes are acknowledged and ignored */
+	int acts, fail_at;          /* the act (counted from 1) that fails; 0 none */
+	int drop_writes;            /* that many writes are acknowledged and ignored */
 	bool unreadable, deaf_push; /* host's writes fail */
 	int writes, reads;
 	enum exit_code code;
@@ -76,8 +76,8 @@ static void fake_shown(void *ctx, int monitor, int input, int32_t value)
 	(void)value;
 }
 
-static void fake_done(void *ctx, struct execution *x, enum exit_code code, bool moved,
-	const char *text)
+static void fake_done(
+	void *ctx, struct execution *x, enum exit_code code, bool moved, const char *text)
 {
 	(void)ctx;
 	rig.code = code;
