@@ -20,13 +20,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONTROL_MAGIC	    0x56414331u /* "VAC1": changes with every change of the struct */
-#define CONTROL_CLIENTS	    32
-#define CONTROL_PER_UID	    8
-#define CONTROL_REQUEST_MS  5000u /* a client must have sent its request by then */
-#define CONTROL_JSON_MAX    16384u
-#define CONTROL_QUEUE_MAX   (4u << 20) /* bytes waiting for one slow client; above: dropped */
-#define CONTROL_ARG_SIZE    256
+#define CONTROL_MAGIC      0x56414331u /* "VAC1": changes with every change of the struct */
+#define CONTROL_CLIENTS    32
+#define CONTROL_PER_UID    8
+#define CONTROL_REQUEST_MS 5000u /* a client must have sent its request by then */
+#define CONTROL_JSON_MAX   16384u
+#define CONTROL_QUEUE_MAX  (4u << 20) /* bytes waiting for one slow client; above: dropped */
+#define CONTROL_ARG_SIZE   256
 
 /* One list for both daemons; each answers "unsupported" to what is not its own. */
 enum control_op {
@@ -36,18 +36,18 @@ enum control_op {
 	CONTROL_SWITCH,	       /* name: target; flags; value: limit of waiting, seconds, 0 */
 	CONTROL_SHUTDOWN,      /* host: delay in value, seconds; guest: ask the host */
 	CONTROL_CANCEL,
-	CONTROL_PING,	       /* host: name = guest; value = how often (1 to 10000) */
-	CONTROL_PAIR,	       /* host: name = guest; guest: arg = code, or "" for the token */
-	CONTROL_UNPAIR,	       /* name */
-	CONTROL_REKEY,	       /* name */
+	CONTROL_PING,   /* host: name = guest; value = how often (1 to 10000) */
+	CONTROL_PAIR,   /* host: name = guest; guest: arg = code, or "" for the token */
+	CONTROL_UNPAIR, /* name */
+	CONTROL_REKEY,  /* name */
 	CONTROL_MONITORS,
-	CONTROL_DDC_DETECT,    /* host: name = guest; guest: own monitors */
-	CONTROL_DDC_GET,       /* arg = monitor */
-	CONTROL_DDC_SET,       /* arg = monitor, value */
+	CONTROL_DDC_DETECT,     /* host: name = guest; guest: own monitors */
+	CONTROL_DDC_GET,        /* arg = monitor */
+	CONTROL_DDC_SET,        /* arg = monitor, value */
 	CONTROL_GUEST_SHUTDOWN, /* name */
-	CONTROL_PENDING,       /* questions of policy "ask" that wait for a person */
-	CONTROL_ANSWER,	       /* value = number of the question, flags YES or not */
-	CONTROL_POLICY,	       /* explain: name = guest, arg = "operation target uid" */
+	CONTROL_PENDING,        /* questions of policy "ask" that wait for a person */
+	CONTROL_ANSWER,         /* value = number of the question, flags YES or not */
+	CONTROL_POLICY,         /* explain: name = guest, arg = "operation target uid" */
 	CONTROL_RELOAD,
 	CONTROL_INPUTS,	       /* keyboards, mice, and what else is on USB */
 	CONTROL_EVENTS,	       /* what changes, as it does; as does STATUS with WATCH; no result */

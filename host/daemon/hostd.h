@@ -27,7 +27,6 @@
 #include "host/daemon/seat-journal.h"
 #include "host/daemon/plan.h"
 
-
 #define HOSTD_MAX_MACHINES (CONFIG_MAX_GUESTS + 1)
 #define SEAT_ASKED	   8
 #define HOSTD_MAX_GPUS	   16
@@ -52,9 +51,9 @@ struct hostd {
 	const char *config_dir, *state_dir, *run_dir, *libexec;
 	const char *sysfs; /* NULL: /sys; tests have one of their own */
 	struct config *config;
-	struct policy *policy;	   /* never NULL once started; a broken one denies everything */
+	struct policy *policy; /* never NULL once started; a broken one denies everything */
 	char policy_error[CONFIG_ERROR_SIZE]; /* "": it is in order */
-	uid_t link_uid;	       /* whom the va-links run as */
+	uid_t link_uid;                       /* whom the va-links run as */
 	gid_t link_gid;
 
 	struct guest *guests[HOSTD_MAX_MACHINES]; /* by machine index; [0] is never used */
@@ -74,7 +73,7 @@ struct hostd {
 	bool detected; /* the host has looked at its monitors once */
 	struct execution *execution;
 	struct seat_request seat_request; /* of the execution; zeros: nobody to tell */
-	struct seat_request home_after;	  /* waits for its end; done NULL: nobody */
+	struct seat_request home_after;   /* waits for its end; done NULL: nobody */
 	uint64_t n_switches;
 	struct plan plan;	/* of the execution */
 	struct seat_journal journal; /* the same */
@@ -130,8 +129,8 @@ int seat_start(struct hostd *h);
  * another switch is under way (EXIT_CODE_BUSY) unless the intent says to wait: then it waits for
  * that one's end. who: for the audit line.
  */
-void seat_switch(struct hostd *h, const struct intent *i, const char *who,
-	const struct seat_request *r);
+void seat_switch(
+	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r);
 /* The seat is brought home if a guest has it, after the switch under way if there is one. One
  * may wait for that. */
 void seat_go_home(struct hostd *h, const struct seat_request *r);
@@ -165,7 +164,8 @@ void monitors_forget(struct hostd *h);
 /* "no such monitor", ...: for people */
 const char *ddc_status_text(uint32_t status);
 
-/* --- virt.c: libvirt, through va-virt ---------------------------------------------------------------- */
+/* --- virt.c: libvirt, through va-virt
+ * ---------------------------------------------------------------- */
 int virt_start(struct hostd *h);
 void virt_stop(struct hostd *h);
 /* Ask for the channel of a libvirt guest; guest_channel_arrived() answers. */
@@ -220,7 +220,8 @@ void events_step(struct hostd *h, int n, const struct step *s, const char *state
 	const char *detail);
 void events_gone(struct hostd *h, const struct control_client *c);
 
-/* --- keys.c: records, pairing, rekeying ------------------------------------------------------------- */
+/* --- keys.c: records, pairing, rekeying
+ * ------------------------------------------------------------- */
 /* Reads the guest's record into ret: 1 there is one, 0 none, negative errno (said in the log). */
 int keys_load(struct guest *g, struct keyrec *ret);
 /* Opens the windows that wait for this guest (a token on disk), once its va-link runs. */
@@ -237,14 +238,15 @@ void keys_command_rekey(struct hostd *h, struct guest *g, struct control_client 
 void keys_forget_client(struct hostd *h, const struct control_client *c);
 void keys_free(struct guest *g);
 
-/* --- power.c: the host's shutdown --------------------------------------------------------------------- */
+/* --- power.c: the host's shutdown
+ * --------------------------------------------------------------------- */
 int power_init(struct hostd *h);
 void power_free(struct hostd *h);
 /* delay_s: until then; text: for people. May come at once. */
 typedef void power_done_fn(void *userdata, enum exit_code code, uint32_t delay_s, const char *text);
 /* Schedules it, or does not: done is called once, when logind has answered. by: who asks. */
-void power_schedule(struct hostd *h, uint32_t delay_s, const char *by, power_done_fn *done,
-	void *userdata);
+void power_schedule(
+	struct hostd *h, uint32_t delay_s, const char *by, power_done_fn *done, void *userdata);
 void power_cancel(struct hostd *h, power_done_fn *done, void *userdata);
 /* Who asked has left. */
 void power_forget(struct hostd *h, const void *userdata);
@@ -255,7 +257,8 @@ bool power_is_going_down(const struct hostd *h);
 /* Seconds until the scheduled shutdown; -1: none. *ret_by: who asked. */
 int power_scheduled_in(const struct hostd *h, const char **ret_by);
 
-/* --- commands.c: the control socket ------------------------------------------------------------------- */
+/* --- commands.c: the control socket
+ * ------------------------------------------------------------------- */
 void commands_handle(struct control_client *c, const struct control_request *r, void *userdata);
 void commands_gone(struct control_client *c, void *userdata);
 enum exit_code exit_code_of_outcome(uint32_t outcome);

@@ -1,119 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * va-hostd's core against va-links and a va-ddc that say what the test has them say: requests
- * and their tickets, holds, calls, switches whose machines go, keys that nobody asked for.
+ * va-hostd's core against va-links that say what the test has them say: requests and their
+ * tickets, holds, calls, keys that nobody asked for.
  */
-#include "tests/unit/hostd-fake.h"
+#include "tests/unit/hostd-desk.h"
 #include "tests/unit/test.h"
 
-static struct guest *alpha, *beta;
-
-static void begin(void)
-{
-	fake_begin();
-	alpha = fake_guest("alpha", 1);
-	beta = fake_guest("beta", 2);
-	monitors_learn(&fake_h, 0, 0, 0x0f);
-}
-
-static void up(struct guest *g, uint64_t session)
-{
-	struct link_ipc m = { .event = LINK_EV_UP, .session = session, .state = LINK_UP };
-
-	fake_say(g->link, &m);
-}
-
-static void down(struct guest *g)
-{
-	struct link_ipc m = { .event = LINK_EV_DOWN, .session = g->session, .state = LINK_WAITING };
-
-	fake_say(g->link, &m);
-}
-
-/* The last order of that kind, NULL if there is none. */
-static const struct link_ipc *last(const struct guest *g, enum link_op op)
-{
-	const struct worker *w = g->link;
-
-	for (unsigned int i = 0; i < w->n_orders && i < FAKE_ORDERS; i++) {
-		const struct link_ipc *m = &w->orders[(w->n_orders - 1 - i) % FAKE_ORDERS];
-
-		if (m->head.op == (uint32_t)op)
-			return m;
-	}
-	return NULL;
-}
-
-static bool is_held(const struct guest *g)
-{
-	const struct link_ipc *m = last(g, LINK_OP_HOLD);
-
-	return m && m->ok;
-}
-
-static void request(struct guest *g, const struct message *message)
-{
-	struct link_ipc m = { .event = LINK_EV_REQUEST, .session = g->session, .state = LINK_UP };
-
-	m.message = *message;
-	fake_say(g->link, &m);
-}
-
-static void prepare(struct guest *g, uint32_t id, enum msg_operation op, const char *target)
-{
-	struct message m = { .id = id, .kind = MSG_PREPARE };
-
-	m.prepare.operation = (uint32_t)op;
-	snprintf(m.prepare.target, sizeof(m.prepare.target), "%s", target);
-	request(g, &m);
-}
-
-static void commit(struct guest *g, uint32_t id, const struct msg_ticket *t)
-{
-	struct message m = { .id = id, .kind = MSG_COMMIT };
-
-	memcpy(m.commit.ticket, t->ticket, sizeof(t->ticket));
-	request(g, &m);
-}
-
-/* What the guest was answered last: its outcome, or -1 for a ticket, -2 for a question. */
-static int outcome(const struct guest *g)
-{
-	const struct link_ipc *m = last(g, LINK_OP_REPLY);
-
-	if (!m)
-		return 0;
-	return m->message.kind == MSG_TICKET ? -1 : m->message.kind == MSG_PENDING ? -2 :
-							(int)m->message.result.outcome;
-}
-
-/* The guest does what it was told last: a write, or a read with that value. */
-static bool guest_acts(struct guest *g, enum msg_outcome how, uint32_t value)
-{
-	struct link_ipc m = { .event = LINK_EV_ANSWER, .state = LINK_UP };
-	uint64_t tag = 0;
-
-	for (size_t i = 0; i < GUEST_CALLS; i++)
-		tag = g->calls[i].tag ? g->calls[i].tag : tag;
-	if (!tag)
-		return false;
-	m.tag = tag;
-	m.message.id = 1;
-	m.message.kind = MSG_RESULT;
-	msg_result_init(&m.message.result, how, "");
-	m.message.result.value = value;
-	fake_say(g->link, &m);
-	fake_turn(0);
-	return true;
-}
-
-/* --- requests ------------------------------------------------------------------------------------ */
+/* --- requests ------------------------------------------------------------------------------------
+ */
 
 static void ticket_is_spent_once(void)
 {
 	struct msg_ticket t;
 
-	begin();
+	fake_desk();
 	up(alpha, 1);
 	prepare(alpha, 7, MSG_OP_HOST_SHUTDOWN, "");
 	CHECK_EQ(outcome(alpha), -1);
@@ -133,7 +33,7 @@ static void ticket_dies_with_its_session(void)
 {
 	struct msg_ticket t;
 
-	begin();
+	fake_desk();
 	up(alpha, 1);
 	prepare(alpha, 7, MSG_OP_HOST_SHUTDOWN, "");
 	t = last(alpha, LINK_OP_REPLY)->message.ticket;
@@ -149,7 +49,7 @@ static void foreign_sessions_are_not_heard(void)
 {
 	struct link_ipc m = { .event = LINK_EV_REQUEST, .session = 9, .state = LINK_UP };
 
-	begin();
+	fake_desk();
 	m.message.id = 1;
 	m.message.kind = MSG_PREPARE;
 	m.message.prepare.operation = MSG_OP_HOST_SHUTDOWN;
@@ -167,7 +67,7 @@ static void foreign_sessions_are_not_heard(void)
 
 static void question_holds_the_session(void)
 {
-	begin();
+	fake_desk();
 	fake_policy("* * * * ask timeout=60s\n");
 	up(alpha, 1);
 	prepare(alpha, 7, MSG_OP_HOST_SHUTDOWN, "");
@@ -191,7 +91,7 @@ static void approval_is_for_one_ticket(void)
 {
 	struct msg_ticket t;
 
-	begin();
+	fake_desk();
 	fake_policy("* * * * ask timeout=60s\n");
 	up(alpha, 1);
 	prepare(alpha, 7, MSG_OP_HOST_SHUTDOWN, "");
@@ -204,7 +104,8 @@ static void approval_is_for_one_ticket(void)
 	fake_end();
 }
 
-/* --- calls ---------------------------------------------------------------------------------------- */
+/* --- calls
+ * ---------------------------------------------------------------------------------------- */
 
 static struct {
 	int n;
@@ -230,7 +131,7 @@ static void calls_end_once(void)
 {
 	struct link_ipc m = { .event = LINK_EV_ANSWER, .tag = 99, .state = LINK_UP };
 
-	begin();
+	fake_desk();
 	memset(&answered, 0, sizeof(answered));
 	CHECK_EQ(ask(alpha, 1000), -ENOKEY);
 	up(alpha, 1);
@@ -256,7 +157,7 @@ static void refused_call_ends_at_once(void)
 {
 	struct link_ipc m = { .head.op = LINK_OP_REFUSED, .error = VA_E_LIMIT, .state = LINK_UP };
 
-	begin();
+	fake_desk();
 	memset(&answered, 0, sizeof(answered));
 	up(alpha, 1);
 	CHECK_EQ(ask(alpha, 1000), 0);
@@ -267,7 +168,8 @@ static void refused_call_ends_at_once(void)
 	fake_end();
 }
 
-/* --- keys ----------------------------------------------------------------------------------------- */
+/* --- keys
+ * ----------------------------------------------------------------------------------------- */
 
 static void store(struct guest *g)
 {
@@ -287,7 +189,7 @@ static void keys_only_when_asked_for(void)
 	struct link_ipc paired = { .event = LINK_EV_PAIRED, .words = "one-two-three-four" };
 	struct keyrec k;
 
-	begin();
+	fake_desk();
 	store(alpha);
 	CHECK(!alpha->link->running && !alpha->paired);
 	CHECK_EQ(keys_load(alpha, &k), 0);
@@ -535,12 +437,4 @@ TEST_MAIN({ "ticket_is_spent_once", ticket_is_spent_once },
 	{ "approval_is_for_one_ticket", approval_is_for_one_ticket },
 	{ "calls_end_once", calls_end_once },
 	{ "refused_call_ends_at_once", refused_call_ends_at_once },
-	{ "keys_only_when_asked_for", keys_only_when_asked_for }, { "switches", switches },
-	{ "late_answer_of_an_older_switch", late_answer_of_an_older_switch },
-	{ "slot_of_a_switch_is_not_given_away", slot_of_a_switch_is_not_given_away },
-	{ "holder_removed_during_a_switch", holder_removed_during_a_switch },
-	{ "committed_switch_holds_and_lets_go", committed_switch_holds_and_lets_go },
-	{ "home_after_the_switch", home_after_the_switch },
-	{ "lost_seat_comes_home_in_the_end", lost_seat_comes_home_in_the_end },
-	{ "guest_tells_what_is_shown", guest_tells_what_is_shown },
-	{ "undone_where_no_answer_came", undone_where_no_answer_came });
+	{ "keys_only_when_asked_for", keys_only_when_asked_for });
