@@ -54,8 +54,8 @@ static void send_inputs(struct hostd *h, struct control_client *c)
 		control_send(c, "input", show_input(h, i));
 }
 
-static void command_status(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_status(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	if (r->flags & CONTROL_FLAG_WATCH) {
 		command_events(h, g, c, r);
@@ -171,8 +171,8 @@ static void command_switch(
 	seat_switch(h, &i, who, &request);
 }
 
-static void command_rescue(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_rescue(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	struct seat_request request = {
 		.step = on_switch_step, .done = on_switch_done, .userdata = c
@@ -188,7 +188,8 @@ static void command_rescue(struct hostd *h, struct guest *g, struct control_clie
 	seat_rescue(h, force, &request);
 }
 
-/* --- what changes more than the seat ------------------------------------------------------------------- */
+/* --- what changes more than the seat
+ * ------------------------------------------------------------------- */
 
 static void on_scheduled(void *userdata, enum exit_code code, uint32_t delay_s, const char *text)
 {

@@ -94,7 +94,8 @@ static enum conf_verdict command_value(
 	return CONF_OK;
 }
 
-static enum conf_verdict primary_value(const struct conf_at *at, const char *value, struct config *c)
+static enum conf_verdict primary_value(
+	const struct conf_at *at, const char *value, struct config *c)
 {
 	if (strcmp(value, "auto") && strcmp(value, "none"))
 		return pci_value(at, value, c->primary_gpu);

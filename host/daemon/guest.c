@@ -99,14 +99,10 @@ enum world_state guest_world_state(const struct guest *g)
 	if (!g->uuid[0])
 		return g->connected ? WORLD_RUNNING : WORLD_OFF;
 	switch (g->virt_state) {
-	case VIRT_STATE_RUNNING:
-		return WORLD_RUNNING;
-	case VIRT_STATE_PAUSED:
-		return WORLD_PAUSED;
-	case VIRT_STATE_STOPPING:
-		return WORLD_STOPPING;
-	default:
-		return WORLD_OFF;
+	case VIRT_STATE_RUNNING: return WORLD_RUNNING;
+	case VIRT_STATE_PAUSED: return WORLD_PAUSED;
+	case VIRT_STATE_STOPPING: return WORLD_STOPPING;
+	default: return WORLD_OFF;
 	}
 }
 

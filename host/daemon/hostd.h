@@ -28,8 +28,8 @@
 #include "host/daemon/plan.h"
 
 #define HOSTD_MAX_MACHINES (CONFIG_MAX_GUESTS + 1)
-#define SEAT_ASKED	   8
-#define HOSTD_MAX_GPUS	   16
+#define SEAT_ASKED         8
+#define HOSTD_MAX_GPUS     16
 
 struct power;
 struct inputs;
@@ -75,25 +75,26 @@ struct hostd {
 	struct seat_request seat_request; /* of the execution; zeros: nobody to tell */
 	struct seat_request home_after;   /* waits for its end; done NULL: nobody */
 	uint64_t n_switches;
-	struct plan plan;	/* of the execution */
+	struct plan plan;            /* of the execution */
 	struct seat_journal journal; /* the same */
-	struct seat_queued *queue; /* who waits for its end */
-	struct rescue *rescue; /* NULL: none is under way */
-	struct recovery *recovery; /* of a switch that an earlier va-hostd left; NULL: none */
-	char asked[SEAT_ASKED][NAME_MAX_LEN + 1]; /* to whom the seat was to go, the last one last */
+	struct seat_queued *queue;   /* who waits for its end */
+	struct rescue *rescue;       /* NULL: none is under way */
+	struct recovery *recovery;   /* of a switch that an earlier va-hostd left; NULL: none */
+	char asked[SEAT_ASKED]
+		  [NAME_MAX_LEN + 1]; /* to whom the seat was to go, the last one last */
 	int n_asked;
-	bool holder_answered;	       /* the holder has had a session since it has the seat */
-	int given_by; /* the lost holder; the seat is being given on */
+	bool holder_answered; /* the holder has had a session since it has the seat */
+	int given_by;         /* the lost holder; the seat is being given on */
 	unsigned int give_tries;
 	uint64_t given_switch; /* number of the one that failed to */
 	sd_event_source *give_again;
-	sd_event_source *silence;      /* until a holder that fell silent loses the seat */
+	sd_event_source *silence;         /* until a holder that fell silent loses the seat */
 	char primary_gpu[WORLD_PCI_SIZE]; /* "" : none, or none is known */
 	char gpus[HOSTD_MAX_GPUS][WORLD_PCI_SIZE]; /* of this machine, whoever has them */
 	int n_gpus;
 	enum world_writer worked[WORLD_MAX_MONITORS]; /* who was heard there last */
-	sd_event_source *changed;      /* the world has: from the loop, whoever waits looks again */
-	bool reload_after; /* a reload waits for its end */
+	sd_event_source *changed; /* the world has: from the loop, whoever waits looks again */
+	bool reload_after;        /* a reload waits for its end */
 	struct control_server *control;
 	struct power *power;
 	struct inputs *inputs; /* NULL: not started */
@@ -121,7 +122,8 @@ int hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE]);
 /* Does it as soon as no switch is under way. */
 void hostd_reload_later(struct hostd *h);
 
-/* --- seat.c: one arbiter for every switch ------------------------------------------------------ */
+/* --- seat.c: one arbiter for every switch ------------------------------------------------------
+ */
 /* From the loop's first turn on; what an earlier va-hostd left is finished or undone. */
 int seat_start(struct hostd *h);
 /*
@@ -143,10 +145,12 @@ void seat_rescue(struct hostd *h, bool force, const struct seat_request *r);
 void seat_machine_lost(struct hostd *h, int machine);
 void seat_free(struct hostd *h);
 
-/* --- gpus.c --------------------------------------------------------------------------------------- */
+/* --- gpus.c
+ * --------------------------------------------------------------------------------------- */
 void gpus_find(struct hostd *h);
 
-/* --- monitors.c: the host's own DDC worker ---------------------------------------------------------- */
+/* --- monitors.c: the host's own DDC worker
+ * ---------------------------------------------------------- */
 int monitors_start(struct hostd *h);
 void monitors_stop(struct hostd *h);
 /* Asks the worker; -ENOTCONN without one. */
@@ -185,7 +189,8 @@ void virt_do_stop(struct virt_doing *d); /* NULL is fine */
 #define VIRT_ENV_MAX 8
 size_t virt_environment(char *env[VIRT_ENV_MAX + 1]);
 
-/* --- inputs.c: keyboards, mice and other USB devices that move with the seat ------------------- */
+/* --- inputs.c: keyboards, mice and other USB devices that move with the seat -------------------
+ */
 /* Configured devices are world.devices, in the order of the configuration. */
 int inputs_start(struct hostd *h);
 void inputs_stop(struct hostd *h);
@@ -210,7 +215,8 @@ void inputs_come_home(struct hostd *h);
 /* Nobody wants to know any more. */
 void inputs_forget(struct hostd *h, const void *userdata);
 
-/* --- events.c: clients that follow what changes -------------------------------------------------- */
+/* --- events.c: clients that follow what changes --------------------------------------------------
+ */
 int events_start(struct hostd *h);
 void events_stop(struct hostd *h);
 /* Something that status shows may have changed. Cheap while nobody follows. */

@@ -249,7 +249,8 @@ static struct msg_prepare resolve(struct guest *g, const struct msg_prepare *p)
 	return r;
 }
 
-static void on_prepare(struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *asked)
+static void on_prepare(
+	struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *asked)
 {
 	const struct msg_prepare resolved = resolve(g, asked), *p = &resolved;
 	struct policy_verdict v;
@@ -359,9 +360,9 @@ static void add_machine(const struct world *w, int i, struct msg_result *r)
 	const struct world_machine *m = &w->machines[i];
 	const char *why;
 	uint32_t flags = (world_is_running(m) ? MSG_MACHINE_RUNNING : 0) |
-		(m->session ? MSG_MACHINE_SESSION : 0) |
-		(w->holder == i ? MSG_MACHINE_HOLDER : 0) |
-		(world_is_target(w, i, &why) ? MSG_MACHINE_TARGET : 0);
+			 (m->session ? MSG_MACHINE_SESSION : 0) |
+			 (w->holder == i ? MSG_MACHINE_HOLDER : 0) |
+			 (world_is_target(w, i, &why) ? MSG_MACHINE_TARGET : 0);
 
 	msg_result_add(r, MSG_ITEM_MACHINE, m->name, "", 0, flags);
 }
