@@ -31,28 +31,28 @@ static inline void cleanup_closep(int *fd)
 }
 
 /* Declares cleanup_<type>p() for CLEANUP_FN(type); calls <type>_free(), which takes NULL. */
-#define DEFINE_CLEANUP(type, freefn)                                                               \
-	static inline void cleanup_##type##p(struct type **p)                                      \
-	{                                                                                          \
-		freefn(*p);                                                                        \
-	}                                                                                          \
+#define DEFINE_CLEANUP(type, freefn)                          \
+	static inline void cleanup_##type##p(struct type **p) \
+	{                                                     \
+		freefn(*p);                                   \
+	}                                                     \
 	struct type
 
-#define CLEANUP(fn)	__attribute__((cleanup(cleanup_##fn##p)))
-#define CLEANUP_FN(fn)	__attribute__((cleanup(cleanup_##fn##p)))
-#define CLEANUP_FD	__attribute__((cleanup(cleanup_closep)))
+#define CLEANUP(fn)    __attribute__((cleanup(cleanup_##fn##p)))
+#define CLEANUP_FN(fn) __attribute__((cleanup(cleanup_##fn##p)))
+#define CLEANUP_FD     __attribute__((cleanup(cleanup_closep)))
 
-#define TAKE(p)                                                                                    \
-	({                                                                                         \
-		__typeof__(p) taken_ = (p);                                                        \
-		(p) = NULL;                                                                        \
-		taken_;                                                                            \
+#define TAKE(p)                             \
+	({                                  \
+		__typeof__(p) taken_ = (p); \
+		(p) = NULL;                 \
+		taken_;                     \
 	})
-#define TAKE_FD(fd)                                                                                \
-	({                                                                                         \
-		int taken_ = (fd);                                                                 \
-		(fd) = -1;                                                                         \
-		taken_;                                                                            \
+#define TAKE_FD(fd)                \
+	({                         \
+		int taken_ = (fd); \
+		(fd) = -1;         \
+		taken_;            \
 	})
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -8,14 +8,14 @@
 
 enum exit_code {
 	EXIT_CODE_OK = 0,
-	EXIT_CODE_FAILED = 1,	     /* tried, did not work, nothing changed or it was undone */
-	EXIT_CODE_USAGE = 2,	     /* the command's words are off */
-	EXIT_CODE_REFUSED = 3,	     /* a policy or the plan says no; nothing was tried */
-	EXIT_CODE_UNKNOWN = 4,	     /* the answer never came: it may or may not have happened */
+	EXIT_CODE_FAILED = 1,        /* tried, did not work, nothing changed or it was undone */
+	EXIT_CODE_USAGE = 2,         /* the command's words are off */
+	EXIT_CODE_REFUSED = 3,       /* a policy or the plan says no; nothing was tried */
+	EXIT_CODE_UNKNOWN = 4,       /* the answer never came: it may or may not have happened */
 	EXIT_CODE_NOT_CONNECTED = 5, /* no session with the other side, or no daemon */
 	EXIT_CODE_NOT_PAIRED = 6,    /* the two sides share no keys */
 	EXIT_CODE_UNCONFIRMED = 7,   /* sent and acknowledged, but it could not be read back */
-	EXIT_CODE_BUSY = 8,	     /* something else is under way; try again */
+	EXIT_CODE_BUSY = 8,          /* something else is under way; try again */
 	EXIT_CODE_MAX = EXIT_CODE_BUSY,
 };
 

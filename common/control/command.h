@@ -15,12 +15,12 @@
 #define COMMAND_ARGS 6
 
 /* options a command takes beside those that all take */
-#define COMMAND_DRY_RUN 0x1u
-#define COMMAND_FORCE   0x2u
-#define COMMAND_COUNT   0x4u /* -c N into value, 4 if not given */
-#define COMMAND_DELAY   0x8u /* --delay S into value */
-#define COMMAND_WATCH   0x40u /* --watch: goes on, and what changes is drawn anew */
-#define COMMAND_WAIT    0x10u /* --wait; --timeout goes into value, too */
+#define COMMAND_DRY_RUN  0x1u
+#define COMMAND_FORCE    0x2u
+#define COMMAND_COUNT    0x4u  /* -c N into value, 4 if not given */
+#define COMMAND_DELAY    0x8u  /* --delay S into value */
+#define COMMAND_WATCH    0x40u /* --watch: goes on, and what changes is drawn anew */
+#define COMMAND_WAIT     0x10u /* --wait; --timeout goes into value, too */
 #define COMMAND_NO_START 0x20u
 
 #define COMMAND_DELAY_DEFAULT UINT32_MAX /* value without --delay: what the daemon is set to */

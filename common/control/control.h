@@ -20,48 +20,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONTROL_MAGIC	    0x56414331u /* "VAC1": changes with every change of the struct */
-#define CONTROL_CLIENTS	    32
-#define CONTROL_PER_UID	    8
-#define CONTROL_REQUEST_MS  5000u /* a client must have sent its request by then */
-#define CONTROL_JSON_MAX    16384u
-#define CONTROL_QUEUE_MAX   (4u << 20) /* bytes waiting for one slow client; above: dropped */
-#define CONTROL_ARG_SIZE    256
+#define CONTROL_MAGIC      0x56414331u /* "VAC1": changes with every change of the struct */
+#define CONTROL_CLIENTS    32
+#define CONTROL_PER_UID    8
+#define CONTROL_REQUEST_MS 5000u /* a client must have sent its request by then */
+#define CONTROL_JSON_MAX   16384u
+#define CONTROL_QUEUE_MAX  (4u << 20) /* bytes waiting for one slow client; above: dropped */
+#define CONTROL_ARG_SIZE   256
 
 /* One list for both daemons; each answers "unsupported" to what is not its own. */
 enum control_op {
 	CONTROL_NONE = 0,
 	CONTROL_STATUS,
 	CONTROL_LIST,
-	CONTROL_SWITCH,	       /* name: target; flags; value: limit of waiting, seconds, 0 */
-	CONTROL_SHUTDOWN,      /* host: delay in value, seconds; guest: ask the host */
+	CONTROL_SWITCH,   /* name: target; flags; value: limit of waiting, seconds, 0 */
+	CONTROL_SHUTDOWN, /* host: delay in value, seconds; guest: ask the host */
 	CONTROL_CANCEL,
-	CONTROL_PING,	       /* host: name = guest; value = how often (1 to 10000) */
-	CONTROL_PAIR,	       /* host: name = guest; guest: arg = code, or "" for the token */
-	CONTROL_UNPAIR,	       /* name */
-	CONTROL_REKEY,	       /* name */
+	CONTROL_PING,   /* host: name = guest; value = how often (1 to 10000) */
+	CONTROL_PAIR,   /* host: name = guest; guest: arg = code, or "" for the token */
+	CONTROL_UNPAIR, /* name */
+	CONTROL_REKEY,  /* name */
 	CONTROL_MONITORS,
-	CONTROL_DDC_DETECT,    /* host: name = guest; guest: own monitors */
-	CONTROL_DDC_GET,       /* arg = monitor */
-	CONTROL_DDC_SET,       /* arg = monitor, value */
+	CONTROL_DDC_DETECT,     /* host: name = guest; guest: own monitors */
+	CONTROL_DDC_GET,        /* arg = monitor */
+	CONTROL_DDC_SET,        /* arg = monitor, value */
 	CONTROL_GUEST_SHUTDOWN, /* name */
-	CONTROL_PENDING,       /* questions of policy "ask" that wait for a person */
-	CONTROL_ANSWER,	       /* value = number of the question, flags YES or not */
-	CONTROL_POLICY,	       /* explain: name = guest, arg = "operation target uid" */
+	CONTROL_PENDING,        /* questions of policy "ask" that wait for a person */
+	CONTROL_ANSWER,         /* value = number of the question, flags YES or not */
+	CONTROL_POLICY,         /* explain: name = guest, arg = "operation target uid" */
 	CONTROL_RELOAD,
-	CONTROL_INPUTS,	       /* keyboards, mice, and what else is on USB */
-	CONTROL_EVENTS,	       /* what changes, as it does; as does STATUS with WATCH; no result */
-	CONTROL_RESCUE,	       /* everything comes home, even in the middle of a switch; FORCE */
+	CONTROL_INPUTS, /* keyboards, mice, and what else is on USB */
+	CONTROL_EVENTS, /* what changes, as it does; as does STATUS with WATCH; no result */
+	CONTROL_RESCUE, /* everything comes home, even in the middle of a switch; FORCE */
 	CONTROL_OP_MAX = CONTROL_RESCUE,
 };
 
-#define CONTROL_FLAG_DRY_RUN 0x1u
-#define CONTROL_FLAG_FORCE   0x2u
-#define CONTROL_FLAG_YES     0x4u
-#define CONTROL_FLAG_WATCH   0x8u
-#define CONTROL_FLAG_WAIT    0x10u
+#define CONTROL_FLAG_DRY_RUN  0x1u
+#define CONTROL_FLAG_FORCE    0x2u
+#define CONTROL_FLAG_YES      0x4u
+#define CONTROL_FLAG_WATCH    0x8u
+#define CONTROL_FLAG_WAIT     0x10u
 #define CONTROL_FLAG_NO_START 0x20u
-#define CONTROL_FLAGS	     0x3fu
+#define CONTROL_FLAGS         0x3fu
 
 struct control_request {
 	uint32_t magic;

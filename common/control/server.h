@@ -17,8 +17,8 @@ struct control_server;
 struct control_client; /* one connection; lives until its result is sent or it leaves */
 
 /* Called once per connection with a valid request; answer now or later, until on_gone. */
-typedef void control_request_fn(struct control_client *c, const struct control_request *r,
-	void *userdata);
+typedef void control_request_fn(
+	struct control_client *c, const struct control_request *r, void *userdata);
 /* The client left before its result: forget it. */
 typedef void control_gone_fn(struct control_client *c, void *userdata);
 

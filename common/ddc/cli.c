@@ -131,9 +131,7 @@ static int parse_options(int argc, char **argv, FILE *out, struct ddc_request *q
 		case 'p': r = copy_word(q->pci, sizeof(q->pci), "PCI address", optarg); break;
 		case 'v': r = parse_via(optarg, q); break;
 		case 'j': *ret_json = true; break;
-		case 'h':
-			fputs(usage, out);
-			return 0;
+		case 'h': fputs(usage, out); return 0;
 		case 'V':
 			fprintf(out, "va-ddc %s, libddcutil %s\n", VA_VERSION, ddc_lib_version());
 			return 0;

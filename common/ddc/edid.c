@@ -11,14 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EDID_MAKER	 8
-#define EDID_PRODUCT	 10
-#define EDID_SERIAL	 12
+#define EDID_MAKER       8
+#define EDID_PRODUCT     10
+#define EDID_SERIAL      12
 #define EDID_DESCRIPTORS 54
-#define EDID_N_DESC	 4
-#define EDID_DESC_SIZE	 18
-#define EDID_DESC_TEXT	 5
-#define EDID_TEXT_SIZE	 13
+#define EDID_N_DESC      4
+#define EDID_DESC_SIZE   18
+#define EDID_DESC_TEXT   5
+#define EDID_TEXT_SIZE   13
 
 #define TAG_NAME   0xfc
 #define TAG_SERIAL 0xff
@@ -36,8 +36,8 @@ static bool header_is_right(const uint8_t *untrusted_edid)
 /* Three letters of five bits, big endian; codes 27 to 31 and 0 are no letters. */
 static void parse_maker(const uint8_t *untrusted_edid, char ret[4])
 {
-	unsigned int packed = (unsigned int)untrusted_edid[EDID_MAKER] << 8 |
-			      untrusted_edid[EDID_MAKER + 1];
+	unsigned int packed =
+		(unsigned int)untrusted_edid[EDID_MAKER] << 8 | untrusted_edid[EDID_MAKER + 1];
 
 	for (int i = 0; i < 3; i++) {
 		unsigned int code = packed >> (10 - 5 * i) & 31;

@@ -13,14 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EDID_BLOCK    128
+#define EDID_BLOCK       128
 #define MONITOR_KEY_SIZE 17 /* 16 lower-case hex digits, terminated */
 
 struct monitor_id {
-	char maker[4];	   /* three letters, "???" where the packed code is none */
-	uint16_t product;  /* differs by connector on some monitors: not part of the identity */
-	uint32_t serial;   /* binary serial number; 0 and dummies (01010101, ffffffff): none */
-	char name[14];	   /* printable ASCII, trimmed, "" if none */
+	char maker[4];    /* three letters, "???" where the packed code is none */
+	uint16_t product; /* differs by connector on some monitors: not part of the identity */
+	uint32_t serial;  /* binary serial number; 0 and dummies (01010101, ffffffff): none */
+	char name[14];    /* printable ASCII, trimmed, "" if none */
 	char serial_str[14];
 };
 

@@ -41,8 +41,8 @@ int input_find(const struct input_source *inputs, size_t n, int32_t reading)
 	return n_exact == 0 && n_found == 1 ? found : -1;
 }
 
-enum input_verdict input_judge(const struct input_source *inputs, size_t n, size_t wanted,
-	int32_t reading)
+enum input_verdict input_judge(
+	const struct input_source *inputs, size_t n, size_t wanted, int32_t reading)
 {
 	int i = input_find(inputs, n, reading);
 

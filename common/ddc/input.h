@@ -16,7 +16,7 @@
 
 struct input_source {
 	uint16_t write; /* 0 to 0xffff */
-	int32_t read;	/* 0 to 0xffff, learned; INPUT_NOT_READ: none was learned */
+	int32_t read;   /* 0 to 0xffff, learned; INPUT_NOT_READ: none was learned */
 };
 
 enum input_verdict {
@@ -43,7 +43,7 @@ int input_find(const struct input_source *inputs, size_t n, int32_t reading);
  * proves nothing, so INPUT_OTHER needs that input's learned one: only then is a second write,
  * which blanks the screen on some monitors, worth it.
  */
-enum input_verdict input_judge(const struct input_source *inputs, size_t n, size_t wanted,
-	int32_t reading);
+enum input_verdict input_judge(
+	const struct input_source *inputs, size_t n, size_t wanted, int32_t reading);
 
 #endif

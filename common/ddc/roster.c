@@ -130,8 +130,8 @@ struct ddc_outcome roster_detect(struct roster *r)
 	return outcome;
 }
 
-static bool is_meant(const struct ddc_display *d, const char *key, const char *connector,
-	const char *pci)
+static bool is_meant(
+	const struct ddc_display *d, const char *key, const char *connector, const char *pci)
 {
 	return strcmp(d->key, key) == 0 && (!*pci || strcmp(d->pci, pci) == 0) &&
 	       (!*connector || connector_is_named(d->connector, connector));

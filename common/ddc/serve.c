@@ -20,7 +20,7 @@
 #include <time.h>
 
 #define CAPS_SIZE 4096
-#define WAYS_MS	  2000 /* no further way is tried after that; the caller's limit is 5 s */
+#define WAYS_MS   2000 /* no further way is tried after that; the caller's limit is 5 s */
 
 static uint64_t now_ms(void)
 {
@@ -122,8 +122,8 @@ static struct ddc_outcome diagnose(const struct roster_entry *e, struct ddc_outc
 	return ddc_outcome(DDC_NO_ANSWER, "not even its EDID: off, asleep, hidden or unplugged");
 }
 
-static struct ddc_outcome act(struct roster_entry *e, const struct ddc_request *q,
-	struct ddc_reply *ret)
+static struct ddc_outcome act(
+	struct roster_entry *e, const struct ddc_request *q, struct ddc_reply *ret)
 {
 	int access = wire_check_access(e->display.bus);
 
@@ -158,8 +158,8 @@ static size_t find(struct roster *r, const struct ddc_request *q,
 	return n;
 }
 
-static struct ddc_outcome act_on_one(struct roster *r, const struct ddc_request *q,
-	struct ddc_reply *ret)
+static struct ddc_outcome act_on_one(
+	struct roster *r, const struct ddc_request *q, struct ddc_reply *ret)
 {
 	struct roster_entry *entries[DDC_MAX_DISPLAYS];
 	struct ddc_outcome outcome = { 0 };
@@ -167,7 +167,8 @@ static struct ddc_outcome act_on_one(struct roster *r, const struct ddc_request 
 	uint64_t started = now_ms();
 
 	if (n > 1 && !monitor_has_serial(&entries[0]->display.id))
-		return ddc_outcome(DDC_AMBIGUOUS, "several alike, without serials: name a connector");
+		return ddc_outcome(
+			DDC_AMBIGUOUS, "several alike, without serials: name a connector");
 	for (size_t i = 0; i < n; i++) {
 		outcome = act(entries[i], q, ret);
 		if (outcome.status == DDC_OK || now_ms() - started > WAYS_MS)
@@ -211,8 +212,8 @@ static struct ddc_outcome check(const struct ddc_request *q)
 	return ddc_outcome(DDC_OK, "");
 }
 
-void serve_request(struct roster *r, const struct ddc_request *untrusted_request,
-	struct ddc_reply *ret)
+void serve_request(
+	struct roster *r, const struct ddc_request *untrusted_request, struct ddc_reply *ret)
 {
 	const struct ddc_request *q = untrusted_request;
 	struct ddc_outcome outcome = check(q);

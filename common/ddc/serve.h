@@ -11,8 +11,8 @@
  * that breaks its own rules (unterminated text, unknown operation) is answered with DDC_BROKEN;
  * one for something that this program does not write, with DDC_FORBIDDEN.
  */
-void serve_request(struct roster *r, const struct ddc_request *untrusted_request,
-	struct ddc_reply *ret);
+void serve_request(
+	struct roster *r, const struct ddc_request *untrusted_request, struct ddc_reply *ret);
 
 /* "ok", "no-monitor", ...: for people and for --json. */
 const char *ddc_status_name(uint32_t status);

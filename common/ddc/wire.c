@@ -17,7 +17,7 @@
 
 #define ADDR_DDC  0x37
 #define ADDR_EDID 0x50
-#define OP_SET	  0x03
+#define OP_SET    0x03
 
 #define SETTLE_NSEC 50000000 /* DDC/CI 1.1, 4.4: the next message not before 50 ms */
 

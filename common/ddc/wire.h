@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_SET_SIZE 7 /* bytes of a "set VCP feature" message, the address byte not counted in */
+#define WIRE_SET_SIZE 7 /* bytes of a "set VCP feature" message, without the address byte */
 
 /*
  * "Set VCP feature" as it goes to address 0x37 (DDC/CI 1.1, 4.4): source, length, 0x03, feature,

@@ -27,42 +27,43 @@ enum link_role { LINK_HOST = 1, LINK_GUEST = 2 };
 /* What a session, or the lack of one, looks like from outside. */
 enum link_state {
 	LINK_NO_PEER = 0, /* nobody at the other end of the pipe */
-	LINK_UNPAIRED,	  /* somebody is, but there are no keys */
-	LINK_WAITING,	  /* keys, no session */
-	LINK_UP,	  /* session */
+	LINK_UNPAIRED,    /* somebody is, but there are no keys */
+	LINK_WAITING,     /* keys, no session */
+	LINK_UP,          /* session */
 };
 
 /* Why the peer, as far as an unauthenticated hint can be believed, does not talk to us. */
 enum link_hint {
 	LINK_HINT_NONE = 0,
-	LINK_HINT_VERSION = 1,	       /* REJECT 1 */
-	LINK_HINT_UNKNOWN_KEY = 2,     /* REJECT 2: reinstalled or cloned; pair again */
-	LINK_HINT_UNPAIRED = 3,	       /* REJECT 3 */
-	LINK_HINT_BUSY = 4,	       /* REJECT 4 */
-	LINK_HINT_PAIRING_CLOSED = 5,  /* REJECT 5 */
-	LINK_HINT_PAIRING_FAILED = 6,  /* REJECT 6 */
-	LINK_HINT_KEY_MISMATCH = 7,    /* own: five handshakes in a row failed to verify */
-	LINK_HINT_NOISE = 8,	       /* own: more than 64 undecodable frames in 10 s */
+	LINK_HINT_VERSION = 1,            /* REJECT 1 */
+	LINK_HINT_UNKNOWN_KEY = 2,        /* REJECT 2: reinstalled or cloned; pair again */
+	LINK_HINT_UNPAIRED = 3,           /* REJECT 3 */
+	LINK_HINT_BUSY = 4,               /* REJECT 4 */
+	LINK_HINT_PAIRING_CLOSED = 5,     /* REJECT 5 */
+	LINK_HINT_PAIRING_FAILED = 6,     /* REJECT 6 */
+	LINK_HINT_KEY_MISMATCH = 7,       /* own: five handshakes in a row failed to verify */
+	LINK_HINT_NOISE = 8,              /* own: more than 64 undecodable frames in 10 s */
 	LINK_HINT_PEER_WANTS_PAIRING = 9, /* own: HELLO with the unpaired flag */
-	LINK_HINT_FOREIGN_KEY = 10,    /* own: HELLO names a key this record does not know */
+	LINK_HINT_FOREIGN_KEY = 10,       /* own: HELLO names a key this record does not know */
 };
 
 enum link_event_kind {
 	LINK_EV_NONE = 0,
-	LINK_EV_UP,	 /* session: number of the new session; requests may flow. A session that
+	LINK_EV_UP,      /* session: number of the new session; requests may flow. A session that
 			    is renewed, or replaced by a peer that was restarted, gives the next
 			    UP without a DOWN: what was asked under the old number is void */
-	LINK_EV_DOWN,	 /* session: number of the one that ended; all outstanding calls were
+	LINK_EV_DOWN,    /* session: number of the one that ended; all outstanding calls were
 			    answered with events of their own before this one */
-	LINK_EV_REQUEST, /* message: PREPARE, COMMIT or QUERY, valid, to be answered by link_reply */
-	LINK_EV_NOTICE,	 /* message: EVENT, valid */
+	LINK_EV_REQUEST, /* message: PREPARE, COMMIT or QUERY, valid, to be answered by link_reply
+			  */
+	LINK_EV_NOTICE,  /* message: EVENT, valid */
 	LINK_EV_PENDING, /* tag, message: PENDING; a person is being asked */
-	LINK_EV_ANSWER,	 /* tag, message: RESULT; the call is over. Outcomes above WIRE_MAX are
+	LINK_EV_ANSWER,  /* tag, message: RESULT; the call is over. Outcomes above WIRE_MAX are
 			    this side's own conclusions */
-	LINK_EV_HINT,	 /* hint; at most one a minute of a kind */
-	LINK_EV_STORE,	 /* record: write it durably, then link_stored(). Until then the link
+	LINK_EV_HINT,    /* hint; at most one a minute of a kind */
+	LINK_EV_STORE,   /* record: write it durably, then link_stored(). Until then the link
 			    waits where the protocol says "store first" */
-	LINK_EV_PAIRED,	 /* pairing is complete (after its STORE); words: fingerprint */
+	LINK_EV_PAIRED,  /* pairing is complete (after its STORE); words: fingerprint */
 	LINK_EV_PAIR_ATTEMPT, /* host: an attempt was spent; attempts: how many are left */
 	LINK_EV_PAIR_FAILED,  /* the run, or the window (attempts == 0), is over; hint says why */
 	LINK_EV_RESET_PIPE,   /* host: too much noise; close and come back in backoff_ms */
@@ -144,10 +145,10 @@ enum va_err link_reply(struct link *l, uint64_t session, const struct message *m
 void link_hold_renewal(struct link *l, bool hold);
 
 /* --- pairing ------------------------------------------------------------------------------- */
-#define PAIR_CODE_CHARS	 8  /* of Crockford base32: 40 bits */
-#define PAIR_TOKEN_SIZE	 32
-#define PAIR_WINDOW_MS	 (5u * 60u * 1000u)
-#define PAIR_ATTEMPTS	 3u
+#define PAIR_CODE_CHARS 8 /* of Crockford base32: 40 bits */
+#define PAIR_TOKEN_SIZE 32
+#define PAIR_WINDOW_MS  (5u * 60u * 1000u)
+#define PAIR_ATTEMPTS   3u
 
 enum pair_mode { PAIR_TOKEN = 1, PAIR_CODE = 2 };
 

@@ -12,12 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MSG_NAME_SIZE	64 /* a name of up to 63 bytes, terminated */
+#define MSG_NAME_SIZE   64 /* a name of up to 63 bytes, terminated */
 #define MSG_DETAIL_SIZE 160
-#define MSG_LABEL_SIZE	64
+#define MSG_LABEL_SIZE  64
 #define MSG_TICKET_SIZE 16
-#define MSG_MAX_ITEMS	16
-#define MSG_UID_NONE	UINT32_MAX /* claimed_uid where no user stands behind a request */
+#define MSG_MAX_ITEMS   16
+#define MSG_UID_NONE    UINT32_MAX /* claimed_uid where no user stands behind a request */
 
 /* the values are those of the .proto */
 enum msg_operation {
@@ -53,8 +53,8 @@ enum msg_outcome {
 	MSG_OUT_AMBIGUOUS = 10,
 	MSG_OUT_WIRE_MAX = MSG_OUT_AMBIGUOUS,
 	/* never on the wire: what the requester's own side concludes */
-	MSG_OUT_UNKNOWN = 100,	     /* the session ended after COMMIT: it may have happened */
-	MSG_OUT_NOT_SENT = 101,	     /* the session ended, or was not there, before COMMIT */
+	MSG_OUT_UNKNOWN = 100,       /* the session ended after COMMIT: it may have happened */
+	MSG_OUT_NOT_SENT = 101,      /* the session ended, or was not there, before COMMIT */
 	MSG_OUT_NOT_CONNECTED = 102, /* no session */
 	MSG_OUT_NOT_PAIRED = 103,    /* no keys */
 };
@@ -94,11 +94,11 @@ enum msg_kind {
 };
 
 struct msg_prepare {
-	uint32_t operation;	     /* enum msg_operation */
-	uint32_t value;		     /* DDC_WRITE: the input source, 0 to 0xffff; else 0 */
-	uint32_t via;		     /* enum msg_via; else 0 */
-	uint32_t claimed_uid;	     /* of the user who asked, as that side says; or MSG_UID_NONE */
-	char target[MSG_NAME_SIZE];  /* SWITCH: a machine; DDC_WRITE: a monitor key; else "" */
+	uint32_t operation;         /* enum msg_operation */
+	uint32_t value;             /* DDC_WRITE: the input source, 0 to 0xffff; else 0 */
+	uint32_t via;               /* enum msg_via; else 0 */
+	uint32_t claimed_uid;       /* of the user who asked, as that side says; or MSG_UID_NONE */
+	char target[MSG_NAME_SIZE]; /* SWITCH: a machine; DDC_WRITE: a monitor key; else "" */
 };
 
 struct msg_ticket {
@@ -116,8 +116,8 @@ struct msg_pending {
 
 struct msg_query {
 	uint32_t question; /* enum msg_question */
-	uint32_t page;	   /* 0 to 255 */
-	uint32_t via;	   /* enum msg_via, DDC_READ only */
+	uint32_t page;     /* 0 to 255 */
+	uint32_t via;      /* enum msg_via, DDC_READ only */
 	char target[MSG_NAME_SIZE];
 };
 

@@ -10,8 +10,8 @@
 
 #include "common/link/message.h"
 
-#define TICKET_TTL_MS	      3000u
-#define TICKET_TTL_DDC_MS     2000u
+#define TICKET_TTL_MS     3000u
+#define TICKET_TTL_DDC_MS 2000u
 
 struct ticket_box {
 	bool live;

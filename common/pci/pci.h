@@ -12,16 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PCI_SYSFS	"/sys"
-#define PCI_ADDR_SIZE	16 /* "ddddd:bb:dd.f", terminated: domains beyond ffff have five digits */
+#define PCI_SYSFS       "/sys"
+#define PCI_ADDR_SIZE   16 /* "ddddd:bb:dd.f", terminated: domains beyond ffff have five digits */
 #define PCI_DRIVER_SIZE 32
-#define PCI_NAME_SIZE	96
+#define PCI_NAME_SIZE   96
 #define PCI_MAX_DEVICES 64 /* of one list; a whole IOMMU group was 16 on the worst board seen */
 
 struct pci_device {
 	char addr[PCI_ADDR_SIZE];
 	char driver[PCI_DRIVER_SIZE]; /* "" if none is bound */
-	uint16_t class;		      /* base class and subclass, 0x0300 */
+	uint16_t class;               /* base class and subclass, 0x0300 */
 	uint16_t vendor, device;
 	int32_t group; /* IOMMU group; -1: none (no IOMMU, or it is off) */
 	bool boot_vga; /* the one the firmware showed its screens on */

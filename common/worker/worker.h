@@ -37,29 +37,29 @@ struct worker;
 /* Why a request ended without its reply. */
 enum worker_fate {
 	WORKER_REPLIED = 0,
-	WORKER_LATE,	/* deadline missed; the worker was killed */
-	WORKER_DIED,	/* it exited, or broke the rules and was killed, meanwhile */
+	WORKER_LATE,    /* deadline missed; the worker was killed */
+	WORKER_DIED,    /* it exited, or broke the rules and was killed, meanwhile */
 	WORKER_STOPPED, /* worker_free() */
 };
 
 /* msg is NULL and size 0 unless fate is WORKER_REPLIED. fd: -1, or the callee's to close. */
-typedef void worker_reply_fn(enum worker_fate fate, const void *msg, size_t size, int fd,
-	void *userdata);
-typedef void worker_event_fn(struct worker *w, const void *msg, size_t size, int fd,
-	void *userdata);
+typedef void worker_reply_fn(
+	enum worker_fate fate, const void *msg, size_t size, int fd, void *userdata);
+typedef void worker_event_fn(
+	struct worker *w, const void *msg, size_t size, int fd, void *userdata);
 /* status as of waitpid(); will_restart_usec: 0 at once, UINT64_MAX never. NULL msg is fine. */
-typedef void worker_exit_fn(struct worker *w, int status, uint64_t will_restart_usec,
-	void *userdata);
+typedef void worker_exit_fn(
+	struct worker *w, int status, uint64_t will_restart_usec, void *userdata);
 /* It runs (first time or again): send what it must know first. */
 typedef void worker_started_fn(struct worker *w, void *userdata);
 
 struct worker_spec {
-	const char *name;	  /* for logs, copied */
-	const char *const *argv;  /* argv[0] is an absolute path; copied */
-	const char *const *env;	  /* copied; NULL: PATH and LANG=C only */
+	const char *name;          /* for logs, copied */
+	const char *const *argv;   /* argv[0] is an absolute path; copied */
+	const char *const *env;    /* copied; NULL: PATH and LANG=C only */
 	size_t min_size, max_size; /* bytes of a message from the worker; others break the rules */
-	bool one_shot;		  /* started once, no restart */
-	bool drop;		  /* run as uid/gid below (ignored when not root) */
+	bool one_shot;             /* started once, no restart */
+	bool drop;                 /* run as uid/gid below (ignored when not root) */
 	uid_t uid;
 	gid_t gid;
 	const int *keep_fds; /* handed over as 4, 5, ...; owned by the caller */

@@ -47,7 +47,7 @@ static const struct command commands[] = {
 		.op = CONTROL_DDC_SET, .limit_s = 60, .acts = true },
 	{ "guest GUEST shutdown", "Have a guest power itself off.",
 		.op = CONTROL_GUEST_SHUTDOWN, .limit_s = 60, .acts = true },
-	{ "shutdown", "Stop the guests and shut this machine down, after a delay.",
+	{ "shutdown", "Shut this machine down, after a delay.",
 		.op = CONTROL_SHUTDOWN, .options = COMMAND_DELAY, .limit_s = 30, .acts = true },
 	{ "cancel", "Cancel a scheduled shutdown.",
 		.op = CONTROL_CANCEL, .limit_s = 10 },

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUERY_LIMIT_MS	  5000u
-#define DETECT_LIMIT_MS	  30000u
+#define QUERY_LIMIT_MS    5000u
+#define DETECT_LIMIT_MS   30000u
 #define SHUTDOWN_LIMIT_MS 10000u
-#define PING_SHOWN	  100u /* rounds that are told one by one */
+#define PING_SHOWN        100u /* rounds that are told one by one */
 
 struct asking {
 	struct hostd *h;
@@ -71,13 +71,13 @@ static void asking_refused(struct asking *a, const struct guest *g, int error)
 	char text[256];
 
 	snprintf(text, sizeof(text), "%s: %s", g->name,
-		error == -EBUSY	  ? "too many requests are under way" :
-			hint	  ? hint :
-				    "no session");
+		error == -EBUSY ? "too many requests are under way"
+		: hint          ? hint
+				: "no session");
 	asking_end(a,
-		error == -EBUSY	       ? EXIT_CODE_BUSY :
-			error == -ENOKEY ? EXIT_CODE_NOT_PAIRED :
-					   EXIT_CODE_NOT_CONNECTED,
+		error == -EBUSY    ? EXIT_CODE_BUSY
+		: error == -ENOKEY ? EXIT_CODE_NOT_PAIRED
+				   : EXIT_CODE_NOT_CONNECTED,
 		NULL, text);
 }
 
@@ -90,7 +90,8 @@ static void answer_text(const struct guest *g, const struct msg_result *r, char 
 			r->detail[0] ? ": " : "", r->detail);
 }
 
-/* --- ping ------------------------------------------------------------------------------------------- */
+/* --- ping
+ * ------------------------------------------------------------------------------------------- */
 
 static uint64_t now_usec(void)
 {
@@ -121,8 +122,9 @@ static void ping_summary(struct asking *a, const struct guest *g)
 	json_object_object_add(o, "p50_usec", json_object_new_int64(p50));
 	json_object_object_add(o, "p99_usec", json_object_new_int64(p99));
 	json_object_object_add(o, "max_usec", json_object_new_int64(a->usec[n - 1]));
-	snprintf(text, sizeof(text), "%s answers: %u rounds, min %.2f ms, median %.2f ms, p99 %.2f ms",
-		g->name, n, a->usec[0] / 1e3, p50 / 1e3, p99 / 1e3);
+	snprintf(text, sizeof(text),
+		"%s answers: %u rounds, min %.2f ms, median %.2f ms, p99 %.2f ms", g->name, n,
+		a->usec[0] / 1e3, p50 / 1e3, p99 / 1e3);
 	asking_end(a, EXIT_CODE_OK, o, text);
 }
 
@@ -164,8 +166,8 @@ static void ping_send(struct asking *a, struct guest *g)
 		asking_refused(a, g, error);
 }
 
-void command_ping(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+void command_ping(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	struct asking *a;
 	uint32_t rounds = r->value ? r->value : 1;
@@ -188,10 +190,11 @@ void command_ping(struct hostd *h, struct guest *g, struct control_client *c,
 	ping_send(a, g);
 }
 
-/* --- ddc ---------------------------------------------------------------------------------------------- */
+/* --- ddc
+ * ---------------------------------------------------------------------------------------------- */
 
-bool command_monitor_key(struct hostd *h, const char *text, char key[MONITOR_KEY_SIZE],
-	uint32_t *ret_via)
+bool command_monitor_key(
+	struct hostd *h, const char *text, char key[MONITOR_KEY_SIZE], uint32_t *ret_via)
 {
 	*ret_via = MSG_VIA_STANDARD;
 	for (int i = 0; i < h->config->n_monitors; i++) {
@@ -239,14 +242,14 @@ static void on_guest_ddc(struct guest *g, const struct msg_result *r, void *user
 	asking_end(a, exit_code_of_outcome(r->outcome), NULL, text);
 }
 
-void command_ddc(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+void command_ddc(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
-	struct msg_query q = { .question = r->op == CONTROL_DDC_GET ? MSG_Q_DDC_READ :
-								      MSG_Q_DDC_DETECT };
-	struct msg_prepare p = { .operation = MSG_OP_DDC_WRITE,
-		.value = r->value,
-		.claimed_uid = MSG_UID_NONE };
+	struct msg_query q = { .question = r->op == CONTROL_DDC_GET ? MSG_Q_DDC_READ
+								    : MSG_Q_DDC_DETECT };
+	struct msg_prepare p = {
+		.operation = MSG_OP_DDC_WRITE, .value = r->value, .claimed_uid = MSG_UID_NONE
+	};
 	char key[MONITOR_KEY_SIZE];
 	struct asking *a;
 	uint32_t via = 0;
@@ -308,9 +311,9 @@ static void on_host_ddc(enum worker_fate fate, const void *msg, size_t size, int
 
 void command_host_ddc(struct hostd *h, struct control_client *c, const struct control_request *r)
 {
-	struct ddc_request q = { .head.op = r->op == CONTROL_DDC_GET ? DDC_GET :
-			r->op == CONTROL_DDC_SET		     ? DDC_SET :
-								       DDC_DETECT,
+	struct ddc_request q = { .head.op = r->op == CONTROL_DDC_GET   ? DDC_GET
+					    : r->op == CONTROL_DDC_SET ? DDC_SET
+								       : DDC_DETECT,
 		.value = r->value };
 	struct asking *a;
 
@@ -326,7 +329,8 @@ void command_host_ddc(struct hostd *h, struct control_client *c, const struct co
 		asking_end(a, EXIT_CODE_FAILED, NULL, "the host has no DDC worker running");
 }
 
-/* --- shutdown of a guest ------------------------------------------------------------------------------ */
+/* --- shutdown of a guest
+ * ------------------------------------------------------------------------------ */
 
 static void on_guest_shutdown(struct guest *g, const struct msg_result *r, void *userdata)
 {
@@ -338,8 +342,8 @@ static void on_guest_shutdown(struct guest *g, const struct msg_result *r, void 
 	asking_end(userdata, exit_code_of_outcome(r->outcome), NULL, text);
 }
 
-void command_guest_shutdown(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+void command_guest_shutdown(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	struct msg_prepare p = { .operation = MSG_OP_GUEST_SHUTDOWN, .claimed_uid = MSG_UID_NONE };
 	struct asking *a = asking_new(h, c, r->op);

@@ -15,22 +15,23 @@ enum exit_code exit_code_of_outcome(uint32_t outcome)
 {
 	switch (outcome) {
 	case MSG_OUT_OK:
-	case MSG_OUT_SCHEDULED:	    return EXIT_CODE_OK;
+	case MSG_OUT_SCHEDULED: return EXIT_CODE_OK;
 	case MSG_OUT_DENIED:
 	case MSG_OUT_UNSUPPORTED:
 	case MSG_OUT_NOT_FOUND:
-	case MSG_OUT_AMBIGUOUS:	    return EXIT_CODE_REFUSED;
-	case MSG_OUT_BUSY:	    return EXIT_CODE_BUSY;
-	case MSG_OUT_UNCONFIRMED:   return EXIT_CODE_UNCONFIRMED;
-	case MSG_OUT_UNKNOWN:	    return EXIT_CODE_UNKNOWN;
+	case MSG_OUT_AMBIGUOUS: return EXIT_CODE_REFUSED;
+	case MSG_OUT_BUSY: return EXIT_CODE_BUSY;
+	case MSG_OUT_UNCONFIRMED: return EXIT_CODE_UNCONFIRMED;
+	case MSG_OUT_UNKNOWN: return EXIT_CODE_UNKNOWN;
 	case MSG_OUT_NOT_SENT:
 	case MSG_OUT_NOT_CONNECTED: return EXIT_CODE_NOT_CONNECTED;
-	case MSG_OUT_NOT_PAIRED:    return EXIT_CODE_NOT_PAIRED;
-	default:		    return EXIT_CODE_FAILED;
+	case MSG_OUT_NOT_PAIRED: return EXIT_CODE_NOT_PAIRED;
+	default: return EXIT_CODE_FAILED;
 	}
 }
 
-/* --- reading ----------------------------------------------------------------------------------------- */
+/* --- reading
+ * ----------------------------------------------------------------------------------------- */
 
 static void send_guests(struct hostd *h, struct control_client *c)
 {
@@ -53,8 +54,8 @@ static void send_inputs(struct hostd *h, struct control_client *c)
 		control_send(c, "input", show_input(h, i));
 }
 
-static void command_status(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_status(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	if (r->flags & CONTROL_FLAG_WATCH) {
 		command_events(h, g, c, r);
@@ -67,8 +68,8 @@ static void command_status(struct hostd *h, struct guest *g, struct control_clie
 	control_finish(c, EXIT_CODE_OK, NULL, "%s", "");
 }
 
-static void command_list(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_list(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	(void)g;
 	(void)r;
@@ -76,8 +77,8 @@ static void command_list(struct hostd *h, struct guest *g, struct control_client
 	control_finish(c, EXIT_CODE_OK, NULL, "%s", "");
 }
 
-static void command_monitors(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_monitors(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	(void)g;
 	(void)r;
@@ -85,8 +86,8 @@ static void command_monitors(struct hostd *h, struct guest *g, struct control_cl
 	control_finish(c, EXIT_CODE_OK, NULL, "%s", "");
 }
 
-static void command_pending(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_pending(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	int n = 0;
 
@@ -100,8 +101,8 @@ static void command_pending(struct hostd *h, struct guest *g, struct control_cli
 	control_finish(c, EXIT_CODE_OK, NULL, "%s", n ? "" : "nobody asks for anything");
 }
 
-static void command_policy(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_policy(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	char op[32], target[NAME_MAX_LEN + 1], text[512];
 	unsigned int uid = UINT32_MAX;
@@ -124,7 +125,8 @@ static void command_policy(struct hostd *h, struct guest *g, struct control_clie
 	control_finish(c, EXIT_CODE_OK, NULL, "%s", text);
 }
 
-/* --- switch -------------------------------------------------------------------------------------------- */
+/* --- switch
+ * -------------------------------------------------------------------------------------------- */
 
 static void on_switch_step(void *userdata, int n, const struct step *s, const char *state,
 	unsigned int ms, const char *detail)
@@ -140,8 +142,8 @@ static void on_switch_done(void *userdata, enum exit_code code, const char *text
 	control_finish(userdata, code, NULL, "%s", text);
 }
 
-static void command_switch(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_switch(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	struct intent i = {
 		.target = r->name,
@@ -169,8 +171,8 @@ static void command_switch(struct hostd *h, struct guest *g, struct control_clie
 	seat_switch(h, &i, who, &request);
 }
 
-static void command_rescue(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_rescue(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	struct seat_request request = {
 		.step = on_switch_step, .done = on_switch_done, .userdata = c
@@ -186,7 +188,8 @@ static void command_rescue(struct hostd *h, struct guest *g, struct control_clie
 	seat_rescue(h, force, &request);
 }
 
-/* --- what changes more than the seat ------------------------------------------------------------------- */
+/* --- what changes more than the seat
+ * ------------------------------------------------------------------- */
 
 static void on_scheduled(void *userdata, enum exit_code code, uint32_t delay_s, const char *text)
 {
@@ -202,8 +205,8 @@ static void on_cancelled(void *userdata, enum exit_code code, uint32_t delay_s, 
 	control_finish(userdata, code, NULL, "%s", text);
 }
 
-static void command_shutdown(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_shutdown(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	uint32_t delay = r->value == UINT32_MAX ? h->config->shutdown_delay_s : r->value;
 	char by[32];
@@ -217,16 +220,16 @@ static void command_shutdown(struct hostd *h, struct guest *g, struct control_cl
 	power_schedule(h, delay, by, on_scheduled, c);
 }
 
-static void command_cancel(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_cancel(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	(void)g;
 	(void)r;
 	power_cancel(h, on_cancelled, c);
 }
 
-static void command_answer(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_answer(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	int error = requests_answer(h, r->value, r->flags & CONTROL_FLAG_YES);
 
@@ -238,8 +241,8 @@ static void command_answer(struct hostd *h, struct guest *g, struct control_clie
 		control_finish(c, EXIT_CODE_OK, NULL, "question %u answered", r->value);
 }
 
-static void command_reload(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_reload(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	char error[CONFIG_ERROR_SIZE] = "";
 	int error_code = hostd_reload(h, error);
@@ -247,35 +250,35 @@ static void command_reload(struct hostd *h, struct guest *g, struct control_clie
 	(void)g;
 	(void)r;
 	control_finish(c,
-		error_code == -EBUSY ? EXIT_CODE_BUSY :
-			error_code < 0 ? EXIT_CODE_FAILED :
-					 EXIT_CODE_OK,
+		error_code == -EBUSY ? EXIT_CODE_BUSY
+		: error_code < 0     ? EXIT_CODE_FAILED
+				     : EXIT_CODE_OK,
 		NULL, "%s", error_code < 0 ? error : "configuration and policy are read again");
 }
 
-static void command_pair(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_pair(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	(void)r;
 	keys_command_pair(h, g, c);
 }
 
-static void command_unpair(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_unpair(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	(void)r;
 	keys_command_unpair(h, g, c);
 }
 
-static void command_rekey(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_rekey(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	(void)r;
 	keys_command_rekey(h, g, c);
 }
 
-static void command_ddc_somewhere(struct hostd *h, struct guest *g, struct control_client *c,
-	const struct control_request *r)
+static void command_ddc_somewhere(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
 	if (g)
 		command_ddc(h, g, c, r);
@@ -283,7 +286,8 @@ static void command_ddc_somewhere(struct hostd *h, struct guest *g, struct contr
 		command_host_ddc(h, c, r);
 }
 
-/* --- the table ------------------------------------------------------------------------------------------- */
+/* --- the table
+ * ------------------------------------------------------------------------------------------- */
 
 typedef void command_fn(struct hostd *h, struct guest *g, struct control_client *c,
 	const struct control_request *r);

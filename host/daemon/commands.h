@@ -42,7 +42,7 @@ void command_inputs(struct hostd *h, struct guest *g, struct control_client *c,
 /* The host's own monitors. */
 void command_host_ddc(struct hostd *h, struct control_client *c, const struct control_request *r);
 /* Finds a configured monitor by name or by key, and its via; the text itself if it is a key. */
-bool command_monitor_key(struct hostd *h, const char *text, char key[MONITOR_KEY_SIZE],
-	uint32_t *ret_via);
+bool command_monitor_key(
+	struct hostd *h, const char *text, char key[MONITOR_KEY_SIZE], uint32_t *ret_via);
 
 #endif

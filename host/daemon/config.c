@@ -33,13 +33,13 @@ static bool is_pci_address(const char *s)
 	const char *p = s + domain;
 
 	return domain >= 4 && domain <= 5 && p[0] == ':' &&
-		strspn(p + 1, "0123456789abcdef") == 2 && p[3] == ':' &&
-		strspn(p + 4, "0123456789abcdef") == 2 && p[6] == '.' && p[7] >= '0' &&
-		p[7] <= '7' && p[8] == '\0';
+	       strspn(p + 1, "0123456789abcdef") == 2 && p[3] == ':' &&
+	       strspn(p + 4, "0123456789abcdef") == 2 && p[6] == '.' && p[7] >= '0' &&
+	       p[7] <= '7' && p[8] == '\0';
 }
 
-static enum conf_verdict pci_value(const struct conf_at *at, const char *value,
-	char ret[WORLD_PCI_SIZE])
+static enum conf_verdict pci_value(
+	const struct conf_at *at, const char *value, char ret[WORLD_PCI_SIZE])
 {
 	if (!is_pci_address(value)) {
 		conf_error(at, "\"%s\" is no PCI address; write it as lspci -D does: 0000:01:00.0",
@@ -50,8 +50,8 @@ static enum conf_verdict pci_value(const struct conf_at *at, const char *value,
 	return CONF_OK;
 }
 
-static enum conf_verdict text_value(const struct conf_at *at, const char *value, char *ret,
-	size_t size)
+static enum conf_verdict text_value(
+	const struct conf_at *at, const char *value, char *ret, size_t size)
 {
 	if (snprintf(ret, size, "%s", value) < (int)size)
 		return CONF_OK;
@@ -59,7 +59,8 @@ static enum conf_verdict text_value(const struct conf_at *at, const char *value,
 	return CONF_BAD;
 }
 
-/* --- [host] ---------------------------------------------------------------------------------------- */
+/* --- [host]
+ * ---------------------------------------------------------------------------------------- */
 
 static void forget_command(struct config *c)
 {
@@ -67,7 +68,8 @@ static void forget_command(struct config *c)
 		free(TAKE(c->shutdown_command[i]));
 }
 
-static enum conf_verdict command_value(const struct conf_at *at, const char *value, struct config *c)
+static enum conf_verdict command_value(
+	const struct conf_at *at, const char *value, struct config *c)
 {
 	char copy[CONF_LINE_MAX + 1], *save = NULL;
 	int n = 0;
@@ -92,7 +94,8 @@ static enum conf_verdict command_value(const struct conf_at *at, const char *val
 	return CONF_OK;
 }
 
-static enum conf_verdict primary_value(const struct conf_at *at, const char *value, struct config *c)
+static enum conf_verdict primary_value(
+	const struct conf_at *at, const char *value, struct config *c)
 {
 	if (strcmp(value, "auto") && strcmp(value, "none"))
 		return pci_value(at, value, c->primary_gpu);
@@ -103,8 +106,8 @@ static enum conf_verdict primary_value(const struct conf_at *at, const char *val
 static enum conf_verdict host_entry(const struct conf_at *at, const char *value, struct config *c)
 {
 	if (!strcmp(at->key, "libvirt"))
-		return text_value(at, strcmp(value, "none") ? value : "", c->libvirt,
-			sizeof(c->libvirt));
+		return text_value(
+			at, strcmp(value, "none") ? value : "", c->libvirt, sizeof(c->libvirt));
 	if (!strcmp(at->key, "policy"))
 		return conf_path(at, value, c->policy_dir, sizeof(c->policy_dir));
 	if (!strcmp(at->key, "ddc"))
@@ -122,7 +125,8 @@ static enum conf_verdict host_entry(const struct conf_at *at, const char *value,
 	return CONF_UNKNOWN_KEY;
 }
 
-/* --- [monitor NAME] ------------------------------------------------------------------------------------ */
+/* --- [monitor NAME]
+ * ------------------------------------------------------------------------------------ */
 
 static bool new_monitor(const struct conf_at *at, const char *name, struct reading *r)
 {
@@ -149,8 +153,8 @@ static bool new_monitor(const struct conf_at *at, const char *name, struct readi
 }
 
 /* "0x11 0000:02:00.0 [read=0x0f11]" */
-static enum conf_verdict input_entry(const struct conf_at *at, const char *name, const char *value,
-	struct world_monitor *m)
+static enum conf_verdict input_entry(
+	const struct conf_at *at, const char *name, const char *value, struct world_monitor *m)
 {
 	struct world_input *in = &m->inputs[m->n_inputs];
 	struct input_source *source = &m->sources[m->n_inputs];
@@ -165,8 +169,7 @@ static enum conf_verdict input_entry(const struct conf_at *at, const char *name,
 	word = strtok_r(copy, " \t", &save);
 	gpu = strtok_r(NULL, " \t", &save);
 	read = strtok_r(NULL, " \t", &save);
-	if (!word || !gpu || strtok_r(NULL, " \t", &save) ||
-		(read && strncmp(read, "read=", 5))) {
+	if (!word || !gpu || strtok_r(NULL, " \t", &save) || (read && strncmp(read, "read=", 5))) {
 		conf_error(at, "say: VALUE PCI-ADDRESS [read=VALUE], as in 0x11 0000:01:00.0");
 		return CONF_BAD;
 	}
@@ -200,8 +203,8 @@ static enum conf_verdict key_value(const struct conf_at *at, const char *value, 
 	return CONF_OK;
 }
 
-static enum conf_verdict identity_entry(const struct conf_at *at, const char *value,
-	struct reading *r)
+static enum conf_verdict identity_entry(
+	const struct conf_at *at, const char *value, struct reading *r)
 {
 	const char *rest;
 	uint64_t serial;
@@ -220,8 +223,8 @@ static enum conf_verdict identity_entry(const struct conf_at *at, const char *va
 	return CONF_OK;
 }
 
-static enum conf_verdict monitor_entry(const struct conf_at *at, const char *value,
-	struct reading *r)
+static enum conf_verdict monitor_entry(
+	const struct conf_at *at, const char *value, struct reading *r)
 {
 	static const char *const vias[] = { "standard", "lg" };
 	static const char *const parts[] = { "maker", "name", "serial", "serial-number" };
@@ -254,7 +257,8 @@ static enum conf_verdict monitor_entry(const struct conf_at *at, const char *val
 	return CONF_UNKNOWN_KEY;
 }
 
-static enum conf_verdict host_conf_entry(const struct conf_at *at, const char *value, void *userdata)
+static enum conf_verdict host_conf_entry(
+	const struct conf_at *at, const char *value, void *userdata)
 {
 	struct reading *r = userdata;
 	const char *name = conf_section_name(at->section, "monitor");
@@ -278,7 +282,7 @@ static enum conf_verdict host_conf_entry(const struct conf_at *at, const char *v
 static bool are_one(const struct world_monitor *a, const struct world_monitor *b)
 {
 	return a->key[0] && !strcmp(a->key, b->key) &&
-		(!a->connector[0] || !strcmp(a->connector, b->connector));
+	       (!a->connector[0] || !strcmp(a->connector, b->connector));
 }
 
 static void check_inputs(const struct world_monitor *m, const char *file, unsigned int line,
@@ -303,12 +307,14 @@ static void check_monitors(const struct reading *r, const char *file, struct con
 		for (int k = 0; k < i; k++)
 			if (are_one(m, &c->monitors[k]) || are_one(&c->monitors[k], m))
 				conf_report_add(report, file, r->lines[i],
-					"monitor %s is the same one as %s; if there are two that say "
+					"monitor %s is the same one as %s; if there are two that "
+					"say "
 					"the same of themselves, add \"connector =\" to both",
 					m->name, c->monitors[k].name);
 		if (!m->key[0])
 			conf_report_add(report, file, r->lines[i],
-				"monitor %s has no identity; add its key, or maker, name and serial "
+				"monitor %s has no identity; add its key, or maker, name and "
+				"serial "
 				"(va-host monitors)",
 				m->name);
 		if (m->n_inputs == 0)
@@ -318,7 +324,8 @@ static void check_monitors(const struct reading *r, const char *file, struct con
 	}
 }
 
-/* --- guests.d -------------------------------------------------------------------------------------------- */
+/* --- guests.d
+ * -------------------------------------------------------------------------------------------- */
 
 static enum conf_verdict guest_entry(const struct conf_at *at, const char *value, void *userdata)
 {
@@ -359,8 +366,8 @@ static int is_conf_file(const struct dirent *d)
 	return d->d_name[0] != '.' && n > suffix && !strcmp(d->d_name + n - suffix, CONF_SUFFIX);
 }
 
-static bool add_guest(struct config *c, const char *dir, const char *file,
-	struct conf_report *report)
+static bool add_guest(
+	struct config *c, const char *dir, const char *file, struct conf_report *report)
 {
 	struct config_guest *g = &c->guests[c->n_guests];
 	const struct config_guest *other;
@@ -416,7 +423,9 @@ static int load_guests(struct config *c, const char *dir, struct conf_report *re
 	return c->guests ? 0 : -ENOMEM;
 }
 
-/* --- all of it ----------------------------------------------------------------------------------------------- */
+/* --- all of it
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static struct config *config_default(const char *dir)
 {

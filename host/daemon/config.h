@@ -14,30 +14,30 @@
 #include <limits.h>
 
 #define CONFIG_MAX_GUESTS 1024
-#define CONFIG_MAX_ARGS	  16
+#define CONFIG_MAX_ARGS   16
 #define CONFIG_ERROR_SIZE CONF_REPORT_SIZE
 
 /* guests.d/NAME.conf */
 struct config_guest {
 	char name[NAME_MAX_LEN + 1];
-	char domain[256];   /* libvirt's name of it; "" : the same */
-	char channel[108];  /* socket of a plain QEMU's chardev; "" : libvirt's guest */
+	char domain[256];     /* libvirt's name of it; "" : the same */
+	char channel[108];    /* socket of a plain QEMU's chardev; "" : libvirt's guest */
 	char token[PATH_MAX]; /* where the one-time pairing token is put; "" : the usual place */
 	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE]; /* what the definition does not show */
 	int n_gpus;
-	uint32_t on_conflict;		    /* enum world_conflict */
+	uint32_t on_conflict;                 /* enum world_conflict */
 	uint32_t stop_limit_s, start_limit_s; /* 0: the usual */
 };
 
 struct config {
-	char libvirt[128];	     /* URI; "" : no libvirt */
+	char libvirt[128]; /* URI; "" : no libvirt */
 	char policy_dir[PATH_MAX];
-	uint32_t shutdown_delay_s;   /* 0 to 3600 */
+	uint32_t shutdown_delay_s;                   /* 0 to 3600 */
 	char *shutdown_command[CONFIG_MAX_ARGS + 1]; /* instead of logind; [0] NULL: logind */
-	char primary_gpu[WORLD_PCI_SIZE]; /* "auto", "none", or an address */
-	uint32_t confirm_limit_s;    /* how long a target has to confirm that it lives; 0: not asked */
-	uint32_t silence_limit_s;    /* how long a holder may be silent; 0: for ever */
-	bool ddc;		     /* false: the host has no DDC worker */
+	char primary_gpu[WORLD_PCI_SIZE];            /* "auto", "none", or an address */
+	uint32_t confirm_limit_s; /* how long a target has to confirm that it lives; 0: not asked */
+	uint32_t silence_limit_s; /* how long a holder may be silent; 0: for ever */
+	bool ddc;                 /* false: the host has no DDC worker */
 	struct world_monitor monitors[WORLD_MAX_MONITORS];
 	int n_monitors;
 	struct config_inputs inputs;

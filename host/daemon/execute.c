@@ -136,7 +136,7 @@ static void write_begin(struct execution *x)
 	if (x->writer >= 0 && x->plan.steps[x->writer].monitor != s->monitor)
 		x->writer = -1;
 	if (execute_is_gone(x, s->actor))
-		execute_fail(x, "that guest is no more");
+		execute_step_over(x, -ESRCH, -1, "that guest is no more");
 	else
 		x->ops->write(x->ctx, x, s->actor, m, m->sources[s->input].write, s->limit_ms,
 			execute_step_over);

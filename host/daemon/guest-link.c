@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define CALL_GRACE_USEC 2000000ull /* what the va-link may be late with its own time-out */
-#define HINT_PAUSE_MS	1000u
+#define HINT_PAUSE_MS   1000u
 
 bool guest_order(struct guest *g, struct link_ipc *m)
 {
@@ -43,7 +43,8 @@ void guest_reset_session(struct guest *g, const char *why)
 	guest_order(g, &m);
 }
 
-/* --- calls ---------------------------------------------------------------------------------------- */
+/* --- calls
+ * ---------------------------------------------------------------------------------------- */
 
 static void call_end(struct guest_call *call, const struct msg_result *r)
 {
@@ -140,7 +141,8 @@ int guest_query(struct guest *g, const struct msg_query *q, uint32_t limit_ms,
 	return ask(g, &m, limit_ms, answer, userdata);
 }
 
-/* --- what the va-link says ---------------------------------------------------------------------- */
+/* --- what the va-link says ----------------------------------------------------------------------
+ */
 
 static void session_down(struct guest *g)
 {
@@ -206,12 +208,8 @@ static void on_link_event(struct guest *g, const struct link_ipc *m)
 	struct guest_call *call;
 
 	switch (m->event) {
-	case LINK_EV_UP:
-		session_up(g, m->session);
-		break;
-	case LINK_EV_DOWN:
-		session_down(g);
-		break;
+	case LINK_EV_UP: session_up(g, m->session); break;
+	case LINK_EV_DOWN: session_down(g); break;
 	case LINK_EV_REQUEST:
 		if (g->session && m->session == g->session)
 			requests_handle(g, m->session, &m->message);
@@ -221,24 +219,17 @@ static void on_link_event(struct guest *g, const struct link_ipc *m)
 		if (call && m->message.kind == MSG_RESULT)
 			call_end(call, &m->message.result);
 		break;
-	case LINK_EV_HINT:
-		on_hint(g, m->hint);
-		break;
-	case LINK_EV_STORE:
-		keys_on_store(g, &m->record);
-		break;
+	case LINK_EV_HINT: on_hint(g, m->hint); break;
+	case LINK_EV_STORE: keys_on_store(g, &m->record); break;
 	case LINK_EV_PAIRED:
 	case LINK_EV_PAIR_ATTEMPT:
-	case LINK_EV_PAIR_FAILED:
-		keys_on_event(g, m);
-		break;
+	case LINK_EV_PAIR_FAILED: keys_on_event(g, m); break;
 	case LINK_EV_RESET_PIPE:
 		g->hint = LINK_HINT_NOISE;
 		log_warn("guest %s: %s", g->name, guest_hint_text(g));
 		guest_channel_lost(g, m->value * 1000ull);
 		break;
-	default: /* PENDING, NOTICE: nothing to do yet */
-		break;
+	default: /* PENDING, NOTICE: nothing to do yet */ break;
 	}
 }
 
@@ -265,21 +256,14 @@ static void on_message(struct worker *w, const void *msg, size_t size, int fd, v
 		hostd_world_changed(g->h);
 	}
 	switch ((enum link_op)m.head.op) {
-	case LINK_OP_EVENT:
-		on_link_event(g, &m);
-		break;
+	case LINK_OP_EVENT: on_link_event(g, &m); break;
 	case LINK_OP_CLOSED:
 		if (g->connected)
 			guest_channel_lost(g, 0);
 		break;
-	case LINK_OP_PAIR_CODE:
-		keys_on_event(g, &m);
-		break;
-	case LINK_OP_REFUSED:
-		on_refused(g, &m);
-		break;
-	default: /* an order */
-		nonsense(g, w);
+	case LINK_OP_PAIR_CODE: keys_on_event(g, &m); break;
+	case LINK_OP_REFUSED: on_refused(g, &m); break;
+	default: /* an order */ nonsense(g, w);
 	}
 	sodium_memzero(&m, sizeof(m));
 }

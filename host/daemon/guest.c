@@ -99,14 +99,10 @@ enum world_state guest_world_state(const struct guest *g)
 	if (!g->uuid[0])
 		return g->connected ? WORLD_RUNNING : WORLD_OFF;
 	switch (g->virt_state) {
-	case VIRT_STATE_RUNNING:
-		return WORLD_RUNNING;
-	case VIRT_STATE_PAUSED:
-		return WORLD_PAUSED;
-	case VIRT_STATE_STOPPING:
-		return WORLD_STOPPING;
-	default:
-		return WORLD_OFF;
+	case VIRT_STATE_RUNNING: return WORLD_RUNNING;
+	case VIRT_STATE_PAUSED: return WORLD_PAUSED;
+	case VIRT_STATE_STOPPING: return WORLD_STOPPING;
+	default: return WORLD_OFF;
 	}
 }
 
@@ -164,7 +160,8 @@ void guest_update(struct guest *g)
 		guest_connect(g);
 }
 
-/* --- the channel -------------------------------------------------------------------------------- */
+/* --- the channel --------------------------------------------------------------------------------
+ */
 
 static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
 {
@@ -186,8 +183,8 @@ static void retry_later(struct guest *g, uint64_t at_least_usec)
 		g->backoff_usec = GUEST_BACKOFF_MAX_USEC;
 	sd_event_source_disable_unref(g->retry);
 	g->retry = NULL;
-	if (sd_event_add_time_relative(g->h->event, &g->retry, CLOCK_BOOTTIME, wait, wait / 10,
-		    on_retry, g) < 0)
+	if (sd_event_add_time_relative(
+		    g->h->event, &g->retry, CLOCK_BOOTTIME, wait, wait / 10, on_retry, g) < 0)
 		log_error("guest %s: no timer for its channel; say \"va-host reload\"", g->name);
 }
 
@@ -253,7 +250,8 @@ void guest_channel_lost(struct guest *g, uint64_t at_least_usec)
 		retry_later(g, at_least_usec);
 }
 
-/* --- texts ------------------------------------------------------------------------------------------ */
+/* --- texts
+ * ------------------------------------------------------------------------------------------ */
 
 const char *guest_state_name(const struct guest *g)
 {
@@ -274,10 +272,10 @@ const char *guest_session_name(const struct guest *g)
 	if (!guest_has_channel(g) || !g->connected)
 		return "none";
 	switch (g->state) {
-	case LINK_UP:	    return "up";
-	case LINK_WAITING:  return "waiting";
+	case LINK_UP: return "up";
+	case LINK_WAITING: return "waiting";
 	case LINK_UNPAIRED: return "unpaired";
-	case LINK_NO_PEER:  return "no-peer";
+	case LINK_NO_PEER: return "no-peer";
 	}
 	return "none";
 }
@@ -291,20 +289,19 @@ static const char *hint_text(enum link_hint hint)
 	case LINK_HINT_FOREIGN_KEY:
 		return "it was reinstalled, cloned or restored: pair it again (va-host pair)";
 	case LINK_HINT_UNPAIRED:
-	case LINK_HINT_PEER_WANTS_PAIRING:
-		return "it has no keys: needs pairing (va-host pair)";
-	case LINK_HINT_BUSY:
-		return "its agent is busy and says to come back";
+	case LINK_HINT_PEER_WANTS_PAIRING: return "it has no keys: needs pairing (va-host pair)";
+	case LINK_HINT_BUSY: return "its agent is busy and says to come back";
 	case LINK_HINT_PAIRING_CLOSED:
 		return "it tried to pair and no window is open (va-host pair)";
 	case LINK_HINT_PAIRING_FAILED:
 		return "pairing failed: the code was wrong, or somebody is in between";
 	case LINK_HINT_KEY_MISMATCH:
-		return "five handshakes in a row did not verify: its keys are not ours (va-host pair)";
+		return "five handshakes in a row did not verify: its keys are not ours (va-host "
+		       "pair)";
 	case LINK_HINT_NOISE:
-		return "it floods the channel with bytes that are no frames: left alone for a while";
-	case LINK_HINT_NONE:
-		break;
+		return "it floods the channel with bytes that are no frames: left alone for a "
+		       "while";
+	case LINK_HINT_NONE: break;
 	}
 	return NULL;
 }
@@ -328,8 +325,8 @@ const char *guest_hint_text(const struct guest *g)
 	if (g->hint == LINK_HINT_NOISE) /* and left it alone */
 		return hint_text(g->hint);
 	if (!g->connected)
-		return g->uuid[0] ? "its channel is not open yet" :
-				    "its channel's socket is not there: is it running?";
+		return g->uuid[0] ? "its channel is not open yet"
+				  : "its channel's socket is not there: is it running?";
 	text = hint_text(g->hint);
 	if (text)
 		return text;
@@ -344,15 +341,10 @@ const char *guest_hint_text(const struct guest *g)
 const char *guest_outcome_words(uint32_t outcome)
 {
 	switch (outcome) {
-	case MSG_OUT_UNKNOWN:
-		return "no answer came: it may or may not have happened";
-	case MSG_OUT_NOT_SENT:
-		return "its agent does not answer; nothing was done";
-	case MSG_OUT_NOT_CONNECTED:
-		return "not connected; nothing was done";
-	case MSG_OUT_NOT_PAIRED:
-		return "not paired (va-host pair)";
-	default:
-		return msg_outcome_name(outcome);
+	case MSG_OUT_UNKNOWN: return "no answer came: it may or may not have happened";
+	case MSG_OUT_NOT_SENT: return "its agent does not answer; nothing was done";
+	case MSG_OUT_NOT_CONNECTED: return "not connected; nothing was done";
+	case MSG_OUT_NOT_PAIRED: return "not paired (va-host pair)";
+	default: return msg_outcome_name(outcome);
 	}
 }

@@ -13,7 +13,7 @@
 #include "host/link/ipc.h"
 #include "host/virt/ipc.h"
 
-#define GUEST_CALLS	  8
+#define GUEST_CALLS            8
 #define GUEST_BACKOFF_MIN_USEC 1000000ull
 #define GUEST_BACKOFF_MAX_USEC 30000000ull
 
@@ -44,10 +44,10 @@ struct guest {
 	struct hostd *h;
 	int slot; /* machine index of the world */
 	char name[NAME_MAX_LEN + 1];
-	char uuid[VIRT_UUID_SIZE];	      /* "" : not libvirt's */
-	const struct config_guest *conf;      /* NULL: none; borrowed from the configuration */
+	char uuid[VIRT_UUID_SIZE];       /* "" : not libvirt's */
+	const struct config_guest *conf; /* NULL: none; borrowed from the configuration */
 	uint32_t virt_state, virt_flags;
-	bool virt_told; /* libvirt has named it since the connection came up */
+	bool virt_told;                  /* libvirt has named it since the connection came up */
 	char (*hostdevs)[VIRT_PCI_SIZE]; /* PCI devices of libvirt's definition */
 	int n_hostdevs;
 	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE]; /* those of them that are GPUs, and its conf's */
@@ -60,20 +60,20 @@ struct guest {
 	uint64_t backoff_usec;
 	sd_event_source *retry;
 	int channel_error; /* negative errno of the last try, 0 */
-	bool heard;	   /* a session has been up on this connection */
+	bool heard;        /* a session has been up on this connection */
 	char *key_trouble; /* its key file is there and cannot be used: which, why; or NULL */
 
 	enum link_state state;
 	enum link_hint hint;
 	uint64_t hint_told_ms; /* in the log, not before then again */
-	uint64_t session; /* number of the one that is up, 0 */
+	uint64_t session;      /* number of the one that is up, 0 */
 	uint64_t up_since_usec;
 	struct guest_call calls[GUEST_CALLS];
 	uint64_t next_tag; /* also of orders that may be refused */
 
 	bool paired;
 	struct pairing *pairing; /* keys.c; NULL: no window is open */
-	uint64_t window_end_ms;	 /* of the pairing windows that its va-link was told to open */
+	uint64_t window_end_ms;  /* of the pairing windows that its va-link was told to open */
 	struct rekeying *rekeying;
 
 	/* as executor of what it asks */
@@ -82,7 +82,7 @@ struct guest {
 	sd_event_source *ticket_end;
 	uint32_t commit_id; /* of what is under way for it, 0 none */
 	uint64_t commit_session;
-	bool held;	    /* its va-link was told not to renew the session */
+	bool held; /* its va-link was told not to renew the session */
 	struct guest_question question;
 	struct policy_rate *rates; /* one for each rule; NULL: not asked for anything yet */
 	size_t n_rates;
@@ -122,7 +122,8 @@ int guest_call(struct guest *g, const struct msg_prepare *p, uint32_t limit_ms,
 int guest_query(struct guest *g, const struct msg_query *q, uint32_t limit_ms,
 	guest_answer_fn *answer, void *userdata);
 
-/* --- what it asks (requests.c) ------------------------------------------------------------------ */
+/* --- what it asks (requests.c) ------------------------------------------------------------------
+ */
 void requests_handle(struct guest *g, uint64_t session, const struct message *m);
 /* The session ended: tickets and questions with it. */
 void requests_forget(struct guest *g);
@@ -131,7 +132,8 @@ void requests_policy_changed(struct guest *g);
 /* A person's word on question number; -ENOENT there is none. */
 int requests_answer(struct hostd *h, uint32_t number, bool yes);
 
-/* --- texts (guest.c) ------------------------------------------------------------------------------ */
+/* --- texts (guest.c)
+ * ------------------------------------------------------------------------------ */
 const char *guest_state_name(const struct guest *g);   /* "running", "off", ... */
 const char *guest_session_name(const struct guest *g); /* "up", "waiting", ... */
 /* What stands in the way and what to do about it; NULL: nothing. */

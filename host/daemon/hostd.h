@@ -28,10 +28,9 @@
 #include "host/daemon/seat-journal.h"
 #include "host/daemon/plan.h"
 
-
 #define HOSTD_MAX_MACHINES (CONFIG_MAX_GUESTS + 1)
-#define SEAT_ASKED	   8
-#define HOSTD_MAX_GPUS	   16
+#define SEAT_ASKED         8
+#define HOSTD_MAX_GPUS     16
 
 struct power;
 struct inputs;
@@ -55,9 +54,9 @@ struct hostd {
 	const char *sysfs; /* NULL: /sys; tests have one of their own */
 	const char *dev;   /* NULL: /dev */
 	struct config *config;
-	struct policy *policy;	   /* never NULL once started; a broken one denies everything */
+	struct policy *policy; /* never NULL once started; a broken one denies everything */
 	char policy_error[CONFIG_ERROR_SIZE]; /* "": it is in order */
-	uid_t link_uid;	       /* whom the va-links run as */
+	uid_t link_uid;                       /* whom the va-links run as */
 	gid_t link_gid;
 
 	struct guest *guests[HOSTD_MAX_MACHINES]; /* by machine index; [0] is never used */
@@ -77,27 +76,28 @@ struct hostd {
 	bool detected; /* the host has looked at its monitors once */
 	struct execution *execution;
 	struct seat_request seat_request; /* of the execution; zeros: nobody to tell */
-	struct seat_request home_after;	  /* waits for its end; done NULL: nobody */
+	struct seat_request home_after;   /* waits for its end; done NULL: nobody */
 	uint64_t n_switches;
-	struct plan plan;	/* of the execution */
+	struct plan plan;            /* of the execution */
 	struct seat_journal journal; /* the same */
-	struct seat_queued *queue; /* who waits for its end */
-	struct rescue *rescue; /* NULL: none is under way */
-	struct recovery *recovery; /* of a switch that an earlier va-hostd left; NULL: none */
-	char asked[SEAT_ASKED][NAME_MAX_LEN + 1]; /* to whom the seat was to go, the last one last */
+	struct seat_queued *queue;   /* who waits for its end */
+	struct rescue *rescue;       /* NULL: none is under way */
+	struct recovery *recovery;   /* of a switch that an earlier va-hostd left; NULL: none */
+	char asked[SEAT_ASKED]
+		  [NAME_MAX_LEN + 1]; /* to whom the seat was to go, the last one last */
 	int n_asked;
-	bool holder_answered;	       /* the holder has had a session since it has the seat */
-	int given_by; /* the lost holder; the seat is being given on */
+	bool holder_answered; /* the holder has had a session since it has the seat */
+	int given_by;         /* the lost holder; the seat is being given on */
 	unsigned int give_tries;
 	uint64_t given_switch; /* number of the one that failed to */
 	sd_event_source *give_again;
-	sd_event_source *silence;      /* until a holder that fell silent loses the seat */
+	sd_event_source *silence;         /* until a holder that fell silent loses the seat */
 	char primary_gpu[WORLD_PCI_SIZE]; /* "" : none, or none is known */
 	char gpus[HOSTD_MAX_GPUS][WORLD_PCI_SIZE]; /* of this machine, whoever has them */
 	int n_gpus;
 	enum world_writer worked[WORLD_MAX_MONITORS]; /* who was heard there last */
-	sd_event_source *changed;      /* the world has: from the loop, whoever waits looks again */
-	bool reload_after; /* a reload waits for its end */
+	sd_event_source *changed; /* the world has: from the loop, whoever waits looks again */
+	bool reload_after;        /* a reload waits for its end */
 	struct control_server *control;
 	struct power *power;
 	struct inputs *inputs; /* NULL: not started */
@@ -126,7 +126,8 @@ int hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE]);
 /* Does it as soon as no switch is under way. */
 void hostd_reload_later(struct hostd *h);
 
-/* --- seat.c: one arbiter for every switch ------------------------------------------------------ */
+/* --- seat.c: one arbiter for every switch ------------------------------------------------------
+ */
 /* From the loop's first turn on; what an earlier va-hostd left is finished or undone. */
 int seat_start(struct hostd *h);
 /*
@@ -134,8 +135,8 @@ int seat_start(struct hostd *h);
  * another switch is under way (EXIT_CODE_BUSY) unless the intent says to wait: then it waits for
  * that one's end. who: for the audit line.
  */
-void seat_switch(struct hostd *h, const struct intent *i, const char *who,
-	const struct seat_request *r);
+void seat_switch(
+	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r);
 /* The seat is brought home if a guest has it, after the switch under way if there is one. One
  * may wait for that. */
 void seat_go_home(struct hostd *h, const struct seat_request *r);
@@ -148,10 +149,12 @@ void seat_rescue(struct hostd *h, bool force, const struct seat_request *r);
 void seat_machine_lost(struct hostd *h, int machine);
 void seat_free(struct hostd *h);
 
-/* --- gpus.c --------------------------------------------------------------------------------------- */
+/* --- gpus.c
+ * --------------------------------------------------------------------------------------- */
 void gpus_find(struct hostd *h);
 
-/* --- monitors.c: the host's own DDC worker ---------------------------------------------------------- */
+/* --- monitors.c: the host's own DDC worker
+ * ---------------------------------------------------------- */
 int monitors_start(struct hostd *h);
 void monitors_stop(struct hostd *h);
 /* Asks the worker; -ENOTCONN without one. */
@@ -169,7 +172,8 @@ void monitors_forget(struct hostd *h);
 /* "no such monitor", ...: for people */
 const char *ddc_status_text(uint32_t status);
 
-/* --- virt.c: libvirt, through va-virt ---------------------------------------------------------------- */
+/* --- virt.c: libvirt, through va-virt
+ * ---------------------------------------------------------------- */
 int virt_start(struct hostd *h);
 void virt_stop(struct hostd *h);
 /* Ask for the channel of a libvirt guest; guest_channel_arrived() answers. */
@@ -189,7 +193,8 @@ void virt_do_stop(struct virt_doing *d); /* NULL is fine */
 #define VIRT_ENV_MAX 8
 size_t virt_environment(char *env[VIRT_ENV_MAX + 1]);
 
-/* --- inputs.c: keyboards, mice and other USB devices that move with the seat ------------------- */
+/* --- inputs.c: keyboards, mice and other USB devices that move with the seat -------------------
+ */
 /* Configured devices are world.devices, in the order of the configuration. */
 int inputs_start(struct hostd *h);
 void inputs_stop(struct hostd *h);
@@ -219,7 +224,8 @@ void inputs_forget(struct hostd *h, const void *userdata);
 int hotkey_start(struct hostd *h); /* nothing where none is configured */
 void hotkey_stop(struct hostd *h);
 
-/* --- events.c: clients that follow what changes -------------------------------------------------- */
+/* --- events.c: clients that follow what changes --------------------------------------------------
+ */
 int events_start(struct hostd *h);
 void events_stop(struct hostd *h);
 /* Something that status shows may have changed. Cheap while nobody follows. */
@@ -229,7 +235,8 @@ void events_step(struct hostd *h, int n, const struct step *s, const char *state
 	const char *detail);
 void events_gone(struct hostd *h, const struct control_client *c);
 
-/* --- keys.c: records, pairing, rekeying ------------------------------------------------------------- */
+/* --- keys.c: records, pairing, rekeying
+ * ------------------------------------------------------------- */
 /* Reads the guest's record into ret: 1 there is one, 0 none, negative errno (said in the log). */
 int keys_load(struct guest *g, struct keyrec *ret);
 /* Opens the windows that wait for this guest (a token on disk), once its va-link runs. */
@@ -246,14 +253,15 @@ void keys_command_rekey(struct hostd *h, struct guest *g, struct control_client 
 void keys_forget_client(struct hostd *h, const struct control_client *c);
 void keys_free(struct guest *g);
 
-/* --- power.c: the host's shutdown --------------------------------------------------------------------- */
+/* --- power.c: the host's shutdown
+ * --------------------------------------------------------------------- */
 int power_init(struct hostd *h);
 void power_free(struct hostd *h);
 /* delay_s: until then; text: for people. May come at once. */
 typedef void power_done_fn(void *userdata, enum exit_code code, uint32_t delay_s, const char *text);
 /* Schedules it, or does not: done is called once, when logind has answered. by: who asks. */
-void power_schedule(struct hostd *h, uint32_t delay_s, const char *by, power_done_fn *done,
-	void *userdata);
+void power_schedule(
+	struct hostd *h, uint32_t delay_s, const char *by, power_done_fn *done, void *userdata);
 void power_cancel(struct hostd *h, power_done_fn *done, void *userdata);
 /* Who asked has left. */
 void power_forget(struct hostd *h, const void *userdata);
@@ -264,7 +272,8 @@ bool power_is_going_down(const struct hostd *h);
 /* Seconds until the scheduled shutdown; -1: none. *ret_by: who asked. */
 int power_scheduled_in(const struct hostd *h, const char **ret_by);
 
-/* --- commands.c: the control socket ------------------------------------------------------------------- */
+/* --- commands.c: the control socket
+ * ------------------------------------------------------------------- */
 void commands_handle(struct control_client *c, const struct control_request *r, void *userdata);
 void commands_gone(struct control_client *c, void *userdata);
 enum exit_code exit_code_of_outcome(uint32_t outcome);

@@ -16,20 +16,20 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define TOKEN_LIFE_S	  (24 * 3600)
-#define REKEY_LIMIT_USEC  (30ull * 1000000)
-#define PAIR_GRACE_MS	  60000u /* a run that began within its window may end after it */
+#define TOKEN_LIFE_S     (24 * 3600)
+#define REKEY_LIMIT_USEC (30ull * 1000000)
+#define PAIR_GRACE_MS    60000u /* a run that began within its window may end after it */
 
 /* A pairing window that is open. */
 struct pairing {
 	struct control_client *client; /* who waits for its end; NULL: nobody (any more) */
-	uint64_t tag;		       /* of the order that opened the window */
+	uint64_t tag;                  /* of the order that opened the window */
 };
 
 struct rekeying {
 	struct control_client *client;
 	sd_event_source *limit;
-	uint64_t tag;	/* of the order */
+	uint64_t tag;   /* of the order */
 	uint32_t epoch; /* of the record when it began */
 };
 
@@ -51,7 +51,8 @@ static bool token_path(const struct guest *g, char *out, size_t size)
 	return hostd_path(out, size, g->h->state_dir, "pair", g->name, ".token");
 }
 
-/* --- the record -------------------------------------------------------------------------------- */
+/* --- the record --------------------------------------------------------------------------------
+ */
 
 /* In the log, and for those who ask for the status. */
 __attribute__((format(printf, 2, 3))) static void trouble(struct guest *g, const char *fmt, ...)
@@ -168,7 +169,8 @@ void keys_on_store(struct guest *g, const struct keyrec *record)
 		rekey_end(g, EXIT_CODE_OK, "new keys are in use");
 }
 
-/* --- pairing --------------------------------------------------------------------------------------- */
+/* --- pairing
+ * --------------------------------------------------------------------------------------- */
 
 static void pairing_end(struct guest *g, enum exit_code code, json_object *extra, const char *text)
 {
@@ -272,8 +274,8 @@ void keys_command_pair(struct hostd *h, struct guest *g, struct control_client *
 	pairing_end(g, EXIT_CODE_FAILED, NULL, "another \"va-host pair\" took over");
 	r = place_token(g, path, sizeof(path));
 	if (r < 0) {
-		control_finish(c, EXIT_CODE_FAILED, NULL,
-			"cannot place the pairing token: %s: %s", path, keyfile_error(r));
+		control_finish(c, EXIT_CODE_FAILED, NULL, "cannot place the pairing token: %s: %s",
+			path, keyfile_error(r));
 		return;
 	}
 	if (!g->connected) {
@@ -360,7 +362,8 @@ void keys_on_event(struct guest *g, const struct link_ipc *m)
 	sodium_memzero(words, sizeof(words));
 }
 
-/* --- the other commands ------------------------------------------------------------------------------ */
+/* --- the other commands
+ * ------------------------------------------------------------------------------ */
 
 void keys_command_unpair(struct hostd *h, struct guest *g, struct control_client *c)
 {
@@ -376,8 +379,8 @@ void keys_command_unpair(struct hostd *h, struct guest *g, struct control_client
 	drop_token(g);
 	r = key_path(g, path, sizeof(path)) ? keyfile_remove(path) : -ENAMETOOLONG;
 	if (r < 0 && r != -ENOENT) {
-		control_finish(c, EXIT_CODE_FAILED, NULL, "cannot delete %s: %s", path,
-			strerror(-r));
+		control_finish(
+			c, EXIT_CODE_FAILED, NULL, "cannot delete %s: %s", path, strerror(-r));
 		return;
 	}
 	log_info("audit: guest %s unpaired by uid %u", g->name, control_client_uid(c));

@@ -18,7 +18,7 @@
 #include <systemd/sd-daemon.h>
 
 #define LINK_USER "virt-aid-link"
-#define GROUP	  "virt-aid"
+#define GROUP     "virt-aid"
 
 struct options {
 	const char *config_dir, *state_dir, *run_dir, *libexec;
@@ -38,7 +38,8 @@ static const char usage[] =
 	"\n"
 	"See va-hostd(8), va-host.conf(5) and va-policy(5).\n";
 
-/* --- start and end ----------------------------------------------------------------------------------------- */
+/* --- start and end
+ * ----------------------------------------------------------------------------------------- */
 
 static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
 {

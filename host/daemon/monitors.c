@@ -38,10 +38,10 @@ int monitors_ask(struct hostd *h, struct ddc_request *r, uint64_t limit_usec,
 bool monitors_display_is_valid(const struct ddc_display *d)
 {
 	return strnlen(d->key, sizeof(d->key)) == sizeof(d->key) - 1 &&
-		memchr(d->connector, 0, sizeof(d->connector)) &&
-		memchr(d->pci, 0, sizeof(d->pci)) && memchr(d->id.name, 0, sizeof(d->id.name)) &&
-		memchr(d->id.maker, 0, sizeof(d->id.maker)) &&
-		memchr(d->id.serial_str, 0, sizeof(d->id.serial_str)) && d->input <= 0xffff;
+	       memchr(d->connector, 0, sizeof(d->connector)) && memchr(d->pci, 0, sizeof(d->pci)) &&
+	       memchr(d->id.name, 0, sizeof(d->id.name)) &&
+	       memchr(d->id.maker, 0, sizeof(d->id.maker)) &&
+	       memchr(d->id.serial_str, 0, sizeof(d->id.serial_str)) && d->input <= 0xffff;
 }
 
 void monitors_learn(struct hostd *h, int monitor, int input, int32_t value)
@@ -68,8 +68,8 @@ static bool is_display(const struct world_monitor *m, const struct ddc_display *
 	const char *dash = strchr(d->connector, '-');
 
 	return !strcmp(d->key, m->key) &&
-		(!m->connector[0] || !strcmp(m->connector, d->connector) ||
-			(dash && !strcmp(m->connector, dash + 1)));
+	       (!m->connector[0] || !strcmp(m->connector, d->connector) ||
+		       (dash && !strcmp(m->connector, dash + 1)));
 }
 
 /* What the host reads tells which input is shown, and what that one reads as. */
@@ -101,7 +101,8 @@ static void take_displays(struct hostd *h, const struct ddc_reply *r)
 	learn_shown(h);
 }
 
-/* --- what a guest reads ------------------------------------------------------------------------------ */
+/* --- what a guest reads
+ * ------------------------------------------------------------------------------ */
 
 struct guest_read {
 	char key[MONITOR_KEY_SIZE];
@@ -148,8 +149,7 @@ void monitors_ask_guest(struct guest *g)
 	}
 }
 
-static void on_detected(enum worker_fate fate, const void *msg, size_t size, int fd,
-	void *userdata)
+static void on_detected(enum worker_fate fate, const void *msg, size_t size, int fd, void *userdata)
 {
 	struct hostd *h = userdata;
 	const struct ddc_reply *r = msg;
@@ -177,7 +177,8 @@ void monitors_detect(struct hostd *h)
 		log_warn("monitors: the DDC worker cannot be asked now");
 }
 
-/* --- the worker -------------------------------------------------------------------------------------- */
+/* --- the worker
+ * -------------------------------------------------------------------------------------- */
 
 static void on_started(struct worker *w, void *userdata)
 {

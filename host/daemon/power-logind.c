@@ -12,13 +12,14 @@
 #include <string.h>
 #include <time.h>
 
-#define SERVICE	       "org.freedesktop.login1"
-#define LOGIND	       SERVICE, "/org/freedesktop/login1", SERVICE ".Manager"
+#define SERVICE        "org.freedesktop.login1"
+#define LOGIND         SERVICE, "/org/freedesktop/login1", SERVICE ".Manager"
 #define BUS_LIMIT_USEC 5000000ull
 
 static int on_prepare(sd_bus_message *m, void *userdata, sd_bus_error *e);
 
-/* --- an inhibitor: the shutdown waits for it, within logind's InhibitDelayMaxSec --------------- */
+/* --- an inhibitor: the shutdown waits for it, within logind's InhibitDelayMaxSec ---------------
+ */
 
 static int on_inhibited(sd_bus_message *m, void *userdata, sd_bus_error *e)
 {
@@ -65,7 +66,8 @@ static int on_prepare(sd_bus_message *m, void *userdata, sd_bus_error *e)
 	return 0;
 }
 
-/* --- the bus ---------------------------------------------------------------------------------------- */
+/* --- the bus
+ * ---------------------------------------------------------------------------------------- */
 
 static void bus_close(struct power *p)
 {
@@ -87,8 +89,8 @@ static int bus_open(struct hostd *h)
 	if (r >= 0)
 		r = sd_bus_attach_event(p->bus, h->event, SD_EVENT_PRIORITY_NORMAL);
 	if (r >= 0)
-		r = sd_bus_match_signal_async(p->bus, &p->signal, LOGIND, "PrepareForShutdown",
-			on_prepare, NULL, h);
+		r = sd_bus_match_signal_async(
+			p->bus, &p->signal, LOGIND, "PrepareForShutdown", on_prepare, NULL, h);
 	if (r < 0) {
 		bus_close(p);
 		return r;
@@ -112,7 +114,8 @@ void logind_free(struct hostd *h)
 	bus_close(h->power);
 }
 
-/* --- scheduling --------------------------------------------------------------------------------------- */
+/* --- scheduling
+ * --------------------------------------------------------------------------------------- */
 
 static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *e)
 {
@@ -120,7 +123,8 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *e)
 	char text[160];
 
 	(void)e;
-	snprintf(text, sizeof(text), "%s", failed && failed->message ? escape(failed->message) : "");
+	snprintf(
+		text, sizeof(text), "%s", failed && failed->message ? escape(failed->message) : "");
 	power_answered(userdata, failed ? -sd_bus_message_get_errno(m) : 0, text);
 	return 0;
 }
@@ -134,8 +138,8 @@ int logind_schedule(struct hostd *h, uint32_t delay_s, const char *by)
 	if (r < 0)
 		return r;
 	snprintf(wall, sizeof(wall), "virt-aid: shutdown asked for by %s (va-host cancel)", by);
-	r = sd_bus_call_method_async(h->power->bus, NULL, LOGIND, "SetWallMessage", NULL, NULL, "sb",
-		wall, 1);
+	r = sd_bus_call_method_async(
+		h->power->bus, NULL, LOGIND, "SetWallMessage", NULL, NULL, "sb", wall, 1);
 	if (r >= 0)
 		r = sd_bus_call_method_async(h->power->bus, NULL, LOGIND, "ScheduleShutdown",
 			on_answer, h, "st", "poweroff", at);
@@ -146,7 +150,7 @@ int logind_cancel(struct hostd *h)
 {
 	int r = bus_open(h);
 
-	return r < 0 ? r :
-		       sd_bus_call_method_async(h->power->bus, NULL, LOGIND,
+	return r < 0 ? r
+		     : sd_bus_call_method_async(h->power->bus, NULL, LOGIND,
 			       "CancelScheduledShutdown", on_answer, h, "");
 }

@@ -75,7 +75,8 @@ static void forget(struct power *p)
 	p->timer = sd_event_source_disable_unref(p->timer);
 }
 
-/* --- the way home -------------------------------------------------------------------------------------- */
+/* --- the way home
+ * -------------------------------------------------------------------------------------- */
 
 bool power_is_going_down(const struct hostd *h)
 {
@@ -125,7 +126,8 @@ void power_go_down(struct hostd *h, void (*next)(struct hostd *h))
 		seat_go_home(h, &r);
 }
 
-/* --- a command of the user's ------------------------------------------------------------------------------ */
+/* --- a command of the user's
+ * ------------------------------------------------------------------------------ */
 
 static int on_command_end(sd_event_source *s, const siginfo_t *si, void *userdata)
 {
@@ -195,7 +197,8 @@ static int on_due(sd_event_source *s, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* --- the doors -------------------------------------------------------------------------------------- */
+/* --- the doors
+ * -------------------------------------------------------------------------------------- */
 
 static void answer(struct power *p, enum exit_code code, const char *text)
 {
@@ -212,7 +215,8 @@ static void scheduled(struct hostd *h)
 	char text[96];
 
 	power_announce(h, MSG_EV_SHUTDOWN_SCHEDULED, p->delay_s);
-	log_warn("shutdown in %u s, asked for by %s; \"va-host cancel\" stops it", p->delay_s, p->by);
+	log_warn("shutdown in %u s, asked for by %s; \"va-host cancel\" stops it", p->delay_s,
+		p->by);
 	snprintf(text, sizeof(text), "the host shuts down in %u s (va-host cancel)", p->delay_s);
 	answer(p, EXIT_CODE_OK, text);
 }
@@ -262,8 +266,8 @@ static void wait_for_answer(struct power *p, power_done_fn *done, void *userdata
 	p->userdata = userdata;
 }
 
-void power_schedule(struct hostd *h, uint32_t delay_s, const char *by, power_done_fn *done,
-	void *userdata)
+void power_schedule(
+	struct hostd *h, uint32_t delay_s, const char *by, power_done_fn *done, void *userdata)
 {
 	struct power *p = h->power;
 	char text[96];
@@ -272,8 +276,10 @@ void power_schedule(struct hostd *h, uint32_t delay_s, const char *by, power_don
 	if (is_waiting(p, done, userdata))
 		return;
 	if (p->at_ms || p->next) {
-		snprintf(text, sizeof(text), "a shutdown is scheduled already, in %d s (va-host "
-			"cancel)", p->at_ms ? power_scheduled_in(h, NULL) : 0);
+		snprintf(text, sizeof(text),
+			"a shutdown is scheduled already, in %d s (va-host "
+			"cancel)",
+			p->at_ms ? power_scheduled_in(h, NULL) : 0);
 		done(userdata, EXIT_CODE_BUSY, 0, text);
 		return;
 	}
@@ -282,8 +288,8 @@ void power_schedule(struct hostd *h, uint32_t delay_s, const char *by, power_don
 	p->delay_s = delay_s;
 	p->at_ms = hostd_now_ms() + delay_s * 1000ull;
 	snprintf(p->by, sizeof(p->by), "%s", by);
-	r = sd_event_add_time_relative(h->event, &p->timer, CLOCK_BOOTTIME, delay_s * 1000000ull,
-		10000, on_due, h);
+	r = sd_event_add_time_relative(
+		h->event, &p->timer, CLOCK_BOOTTIME, delay_s * 1000000ull, 10000, on_due, h);
 	if (r >= 0 && !p->by_command)
 		r = logind_schedule(h, delay_s, by);
 	if (r < 0)

@@ -12,7 +12,7 @@
 
 struct power {
 	struct hostd *h;
-	uint64_t at_ms; /* CLOCK_BOOTTIME, 0: nothing is scheduled */
+	uint64_t at_ms;  /* CLOCK_BOOTTIME, 0: nothing is scheduled */
 	bool by_command; /* it is ours to carry out; else logind's */
 	char by[NAME_MAX_LEN + 16];
 	sd_event_source *timer;
@@ -33,7 +33,8 @@ struct power {
 	int inhibitor; /* descriptor, -1: none */
 };
 
-/* --- power-logind.c ------------------------------------------------------------------------------ */
+/* --- power-logind.c ------------------------------------------------------------------------------
+ */
 
 /* error: 0, or a negative errno; text: why, may be "". Never before the asking function returns. */
 void power_answered(struct hostd *h, int error, const char *text);
@@ -49,7 +50,8 @@ void logind_free(struct hostd *h);
 /* Let the shutdown go on. */
 void logind_release(struct hostd *h);
 
-/* --- power.c --------------------------------------------------------------------------------------- */
+/* --- power.c
+ * --------------------------------------------------------------------------------------- */
 
 /* Brings the seat home, within GO_HOME_USEC, then calls next. Nothing while it does already. */
 void power_go_down(struct hostd *h, void (*next)(struct hostd *h));

@@ -72,8 +72,8 @@ void hostd_take_guests(struct hostd *h)
 static bool same_monitor(const struct world_monitor *a, const struct world_monitor *b)
 {
 	return a->n_inputs == b->n_inputs && !strcmp(a->name, b->name) && !strcmp(a->key, b->key) &&
-		!memcmp(a->inputs, b->inputs, sizeof(a->inputs)) &&
-		!memcmp(a->sources, b->sources, sizeof(a->sources));
+	       !memcmp(a->inputs, b->inputs, sizeof(a->inputs)) &&
+	       !memcmp(a->sources, b->sources, sizeof(a->sources));
 }
 
 /* What was learned of the monitors, where their description is the same. */

@@ -66,8 +66,8 @@ static bool within_rate(struct guest *g, const struct policy_verdict *v)
 	return g->rates && policy_rate_take(v, g->rates, g->n_rates, hostd_now_ms());
 }
 
-static void judge(struct guest *g, enum policy_op op, const char *target, uint32_t uid,
-	bool charge, struct policy_verdict *ret)
+static void judge(struct guest *g, enum policy_op op, const char *target, uint32_t uid, bool charge,
+	struct policy_verdict *ret)
 {
 	struct policy_query q = {
 		.op = op,
@@ -95,7 +95,8 @@ void requests_policy_changed(struct guest *g)
 	g->n_rates = 0;
 }
 
-/* --- tickets ------------------------------------------------------------------------------------ */
+/* --- tickets ------------------------------------------------------------------------------------
+ */
 
 static void ticket_over(struct guest *g)
 {
@@ -113,8 +114,8 @@ static int on_ticket_end(sd_event_source *s, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static void grant(struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *p,
-	bool approved)
+static void grant(
+	struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *p, bool approved)
 {
 	struct message m = { .id = id, .kind = MSG_TICKET };
 	uint8_t random[MSG_TICKET_SIZE];
@@ -134,7 +135,8 @@ static void grant(struct guest *g, uint64_t session, uint32_t id, const struct m
 	reply(g, session, &m);
 }
 
-/* --- questions put to a person --------------------------------------------------------------------- */
+/* --- questions put to a person
+ * --------------------------------------------------------------------- */
 
 static void question_over(struct guest *g)
 {
@@ -175,7 +177,8 @@ static void ask_person(struct guest *g, uint64_t session, uint32_t id, const str
 	m.pending.expires_ms = timeout_s * 1000;
 	update_hold(g);
 	reply(g, session, &m);
-	log_warn("guest %s asks for %s %s: \"va-host approve %u\" or \"va-host deny %u\" within %u s",
+	log_warn("guest %s asks for %s %s: \"va-host approve %u\" or \"va-host deny %u\" within %u "
+		 "s",
 		g->name, msg_operation_name(p->operation), p->target[0] ? p->target : "",
 		g->question.number, g->question.number, timeout_s);
 }
@@ -202,7 +205,8 @@ int requests_answer(struct hostd *h, uint32_t number, bool yes)
 	return 0;
 }
 
-/* --- PREPARE ---------------------------------------------------------------------------------------- */
+/* --- PREPARE
+ * ---------------------------------------------------------------------------------------- */
 
 /* A request that could not succeed is told so before a ticket is spent on it. */
 static bool is_feasible(struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *p)
@@ -215,14 +219,14 @@ static bool is_feasible(struct guest *g, uint64_t session, uint32_t id, const st
 	plan_switch(hostd_world(g->h), &i, &plan);
 	if (plan.refusal == EXIT_CODE_OK)
 		return true;
-	reply_result(g, session, id,
-		plan.target < 0 ? MSG_OUT_NOT_FOUND : MSG_OUT_FAILED, 0, plan.reason);
+	reply_result(g, session, id, plan.target < 0 ? MSG_OUT_NOT_FOUND : MSG_OUT_FAILED, 0,
+		plan.reason);
 	return false;
 }
 
 /* What the guest's user is told: the kind of refusal, not the host's files. */
-static const char *denial_text(const struct guest *g, const struct msg_prepare *p,
-	const struct policy_verdict *v)
+static const char *denial_text(
+	const struct guest *g, const struct msg_prepare *p, const struct policy_verdict *v)
 {
 	if (v->reason == POLICY_IS_BROKEN)
 		return "the host's policy has an error and denies everything; see va-hostd's log";
@@ -245,7 +249,8 @@ static struct msg_prepare resolve(struct guest *g, const struct msg_prepare *p)
 	return r;
 }
 
-static void on_prepare(struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *asked)
+static void on_prepare(
+	struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *asked)
 {
 	const struct msg_prepare resolved = resolve(g, asked), *p = &resolved;
 	struct policy_verdict v;
@@ -272,15 +277,16 @@ static void on_prepare(struct guest *g, uint64_t session, uint32_t id, const str
 		grant(g, session, id, p, false);
 }
 
-/* --- COMMIT ----------------------------------------------------------------------------------------- */
+/* --- COMMIT
+ * ----------------------------------------------------------------------------------------- */
 
 static enum msg_outcome outcome_of(enum exit_code code)
 {
 	switch (code) {
-	case EXIT_CODE_OK:	    return MSG_OUT_OK;
+	case EXIT_CODE_OK: return MSG_OUT_OK;
 	case EXIT_CODE_UNCONFIRMED: return MSG_OUT_UNCONFIRMED;
-	case EXIT_CODE_BUSY:	    return MSG_OUT_BUSY;
-	default:		    return MSG_OUT_FAILED;
+	case EXIT_CODE_BUSY: return MSG_OUT_BUSY;
+	default: return MSG_OUT_FAILED;
 	}
 }
 
@@ -346,16 +352,17 @@ static void on_commit(struct guest *g, uint64_t session, uint32_t id, const stru
 	act(g, session, id, &p, &v);
 }
 
-/* --- QUERY ------------------------------------------------------------------------------------------ */
+/* --- QUERY
+ * ------------------------------------------------------------------------------------------ */
 
 static void add_machine(const struct world *w, int i, struct msg_result *r)
 {
 	const struct world_machine *m = &w->machines[i];
 	const char *why;
 	uint32_t flags = (world_is_running(m) ? MSG_MACHINE_RUNNING : 0) |
-		(m->session ? MSG_MACHINE_SESSION : 0) |
-		(w->holder == i ? MSG_MACHINE_HOLDER : 0) |
-		(world_is_target(w, i, &why) ? MSG_MACHINE_TARGET : 0);
+			 (m->session ? MSG_MACHINE_SESSION : 0) |
+			 (w->holder == i ? MSG_MACHINE_HOLDER : 0) |
+			 (world_is_target(w, i, &why) ? MSG_MACHINE_TARGET : 0);
 
 	msg_result_add(r, MSG_ITEM_MACHINE, m->name, "", 0, flags);
 }
@@ -368,9 +375,9 @@ static void list_machines(struct guest *g, const struct msg_query *q, struct msg
 	const char *why;
 
 	for (int i = 0; i < w->n_machines; i++) {
-		bool wanted = q->question == MSG_Q_TARGETS ?
-			w->machines[i].known && world_is_target(w, i, &why) :
-			i == WORLD_HOST || i == g->slot || i == w->holder;
+		bool wanted = q->question == MSG_Q_TARGETS
+				      ? w->machines[i].known && world_is_target(w, i, &why)
+				      : i == WORLD_HOST || i == g->slot || i == w->holder;
 
 		if (!wanted)
 			continue;
@@ -392,8 +399,7 @@ static void on_query(struct guest *g, uint64_t session, uint32_t id, const struc
 
 	msg_result_init(&m.result, MSG_OUT_OK, "");
 	switch (q->question) {
-	case MSG_Q_PING:
-		break;
+	case MSG_Q_PING: break;
 	case MSG_Q_STATUS:
 	case MSG_Q_TARGETS:
 		judge(g, POLICY_GUEST_LIST, "", MSG_UID_NONE, true, &v);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the files of the arbiter share: seat.c (who may, one at a time, what follows), seat-acts.c
- * (doing a step), seat-queue.c (who waits), seat-watch.c (a holder that is lost), seat-journal.c (what
- * is under way, on disk), seat-recover.c (what to do with it).
+ * (doing a step), seat-queue.c (who waits), seat-watch.c (a holder that is lost), seat-journal.c
+ * (what is under way, on disk), seat-recover.c (what to do with it).
  */
 #ifndef VA_HOSTD_SEAT_INTERNAL_H
 #define VA_HOSTD_SEAT_INTERNAL_H

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The journal of a switch; see seat-journal.h. The file reads as a configuration does (base/conf.h). */
+/* The journal of a switch; see seat-journal.h. The file reads as a configuration does
+ * (base/conf.h). */
 #include "host/daemon/seat-journal.h"
 
 #include "common/base/cleanup.h"
@@ -45,8 +46,8 @@ static int write_file(const struct seat_journal *j, const char *dir)
 	return rename(fresh, path) < 0 ? -errno : 0;
 }
 
-int seat_journal_step(struct seat_journal *j, const char *dir, const struct world *w, const struct plan *p,
-	int n, bool undoing)
+int seat_journal_step(struct seat_journal *j, const char *dir, const struct world *w,
+	const struct plan *p, int n, bool undoing)
 {
 	const struct step *s = &p->steps[n];
 	const char *name = w->machines[s->machine].name;

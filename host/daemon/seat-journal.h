@@ -22,8 +22,8 @@ struct seat_journal {
 };
 
 /* Before step n of the plan: fills in what the step may do, and writes. Negative errno. */
-int seat_journal_step(struct seat_journal *j, const char *dir, const struct world *w, const struct plan *p,
-	int n, bool undoing);
+int seat_journal_step(struct seat_journal *j, const char *dir, const struct world *w,
+	const struct plan *p, int n, bool undoing);
 /* 1: there is one; 0: none; negative errno: there is one that cannot be used. */
 int seat_journal_read(struct seat_journal *ret, const char *dir);
 void seat_journal_remove(const char *dir);

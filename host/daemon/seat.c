@@ -44,7 +44,8 @@ static void seat_shown(void *ctx, int monitor, int input, int32_t value, enum wo
 static void seat_before(void *ctx, int n, const struct step *s, bool undoing)
 {
 	struct hostd *h = ctx;
-	int error = seat_journal_step(&h->journal, h->run_dir, hostd_world(h), &h->plan, n, undoing);
+	int error =
+		seat_journal_step(&h->journal, h->run_dir, hostd_world(h), &h->plan, n, undoing);
 
 	(void)s;
 	if (error < 0)

@@ -61,7 +61,9 @@ json_object *show_guest(struct hostd *h, const struct guest *g)
 		add_str(o, "uuid", g->uuid);
 	add_str(o, "state", guest_state_name(g));
 	add_str(o, "channel",
-		!guest_has_channel(g) ? "none" : g->connected ? "connected" : "closed");
+		!guest_has_channel(g) ? "none"
+		: g->connected        ? "connected"
+				      : "closed");
 	add_str(o, "session", guest_session_name(g));
 	if (hint)
 		add_str(o, "hint", hint);

@@ -230,15 +230,16 @@ void virt_stop(struct hostd *h)
 	h->virt_up = false;
 }
 
-/* --- the channel ------------------------------------------------------------------------------------ */
+/* --- the channel
+ * ------------------------------------------------------------------------------------ */
 
 struct connecting {
 	struct hostd *h;
 	char uuid[VIRT_UUID_SIZE];
 };
 
-static void on_connected(enum worker_fate fate, const void *msg, size_t size, int fd,
-	void *userdata)
+static void on_connected(
+	enum worker_fate fate, const void *msg, size_t size, int fd, void *userdata)
 {
 	CLEANUP(free) struct connecting *c = userdata;
 	const struct virt_reply *r = msg;
@@ -258,9 +259,9 @@ static void on_connected(enum worker_fate fate, const void *msg, size_t size, in
 	if (fd >= 0)
 		close(fd);
 	guest_channel_arrived(g, error ? error : -EIO,
-		fate == WORKER_REPLIED && memchr(r->detail, 0, sizeof(r->detail)) ?
-			escape(r->detail) :
-			"va-virt did not answer");
+		fate == WORKER_REPLIED && memchr(r->detail, 0, sizeof(r->detail))
+			? escape(r->detail)
+			: "va-virt did not answer");
 }
 
 int virt_connect(struct guest *g)
@@ -277,7 +278,8 @@ int virt_connect(struct guest *g)
 	c->h = g->h;
 	snprintf(c->uuid, sizeof(c->uuid), "%s", g->uuid);
 	snprintf(r.uuid, sizeof(r.uuid), "%s", g->uuid);
-	error = worker_call(g->h->virt, &r, sizeof(r), -1, VIRT_LIMIT_CONNECT_USEC, on_connected, c);
+	error = worker_call(
+		g->h->virt, &r, sizeof(r), -1, VIRT_LIMIT_CONNECT_USEC, on_connected, c);
 	if (error < 0)
 		free(c);
 	return error;

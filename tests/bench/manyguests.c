@@ -276,7 +276,8 @@ int main(int argc, char **argv)
 
 	n_guests = argc == 3 ? (unsigned int)strtoul(argv[2], NULL, 10) : 0;
 	if (n_guests < 1 || n_guests > MAX_GUESTS) {
-		fputs("usage: manyguests DIR COUNT (DIR has state/guests and etc/guests.d)\n", stderr);
+		fputs("usage: manyguests DIR COUNT (DIR has state/guests and etc/guests.d)\n",
+			stderr);
 		return 2;
 	}
 	if (getrlimit(RLIMIT_NOFILE, &l) == 0) {

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BUFFER	   4096
+#define BUFFER     4096
 #define MAX_ROUNDS 100000
 
 static uint32_t usecs[MAX_ROUNDS];
@@ -74,7 +74,8 @@ static int connect_to(const char *path)
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || snprintf(a.sun_path, sizeof(a.sun_path), "%s", path) >= (int)sizeof(a.sun_path))
+	if (fd < 0 ||
+		snprintf(a.sun_path, sizeof(a.sun_path), "%s", path) >= (int)sizeof(a.sun_path))
 		return -1;
 	return connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -1 : fd;
 }
@@ -108,8 +109,8 @@ static uint64_t now_usec(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-static int measure(const char *path, const uint8_t *out, size_t n, size_t answer,
-	unsigned int rounds)
+static int measure(
+	const char *path, const uint8_t *out, size_t n, size_t answer, unsigned int rounds)
 {
 	CLEANUP_FD int fd = connect_to(path);
 
@@ -146,6 +147,7 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "qga"))
 		return measure(argv[2], (const uint8_t *)ping, sizeof(ping) - 1, 0,
 			(unsigned int)atoi(argv[3]));
-	fputs("usage: pingpong echo DEVICE | raw SOCKET BYTES ROUNDS | qga SOCKET ROUNDS\n", stderr);
+	fputs("usage: pingpong echo DEVICE | raw SOCKET BYTES ROUNDS | qga SOCKET ROUNDS\n",
+		stderr);
 	return 2;
 }

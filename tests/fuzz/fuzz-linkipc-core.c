@@ -68,7 +68,8 @@ static void on_cancelled(void *userdata, enum exit_code code, uint32_t delay_s, 
 	on_switched(userdata, code, text);
 }
 
-/* --- steps -------------------------------------------------------------------------------------- */
+/* --- steps --------------------------------------------------------------------------------------
+ */
 
 static void say_raw(void)
 {
@@ -225,7 +226,8 @@ static void (*const steps[])(void) = { say_raw, say_event, say_request, say_comm
 	say_answer, ask_guest, person_switches, person_answers, worker_dies, policy_changes,
 	ddc_answers, guest_goes, window_opens, loop_turns, power_is_asked };
 
-/* --- what must hold ---------------------------------------------------------------------------- */
+/* --- what must hold ----------------------------------------------------------------------------
+ */
 
 static void look(void)
 {

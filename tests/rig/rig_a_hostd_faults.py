@@ -338,7 +338,8 @@ def malformed_requests():
                 check_eq(last(s)["exit"], 3, f"ping {name}")
         with connect(d) as s:
             s.send(good)
-            s.send(good)  # asks twice: it is let go, or had its answer already
+            with contextlib.suppress(BrokenPipeError):  # it had its answer already
+                s.send(good)
         alive(d)
 
 

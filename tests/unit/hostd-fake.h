@@ -124,7 +124,7 @@ static void fake_die(struct worker *w)
 		w->spec.on_exit(w, 9, 0, w->spec.userdata);
 }
 
-static void fake_restart(struct worker *w)
+__attribute__((unused)) static void fake_restart(struct worker *w)
 {
 	if (w->running)
 		return;
@@ -158,7 +158,8 @@ unsigned int worker_restarts(const struct worker *w)
 	return w ? w->replaced + w->rejected : 0;
 }
 
-/* --- what they say ------------------------------------------------------------------------------ */
+/* --- what they say ------------------------------------------------------------------------------
+ */
 static void fake_say_bytes(struct worker *w, const void *msg, size_t size)
 {
 	if (!w->running)
@@ -188,7 +189,8 @@ __attribute__((unused)) static bool fake_ddc_answers(uint32_t status, int32_t va
 	return reply;
 }
 
-/* --- the daemon ----------------------------------------------------------------------------------- */
+/* --- the daemon
+ * ----------------------------------------------------------------------------------- */
 
 /* The loop, for ms, and until nothing happens any more. */
 __attribute__((unused)) static void fake_turn(unsigned int ms)

@@ -36,15 +36,16 @@ static void check_all(const struct shape *shapes, size_t n)
 		CHECK(matches(shapes[i].text, strlen(shapes[i].text), &shapes[i]));
 }
 
-#define CHECK_SHAPES(...)                                                                          \
-	static const struct shape shapes[] = { __VA_ARGS__ };                                      \
+#define CHECK_SHAPES(...)                                     \
+	static const struct shape shapes[] = { __VA_ARGS__ }; \
 	check_all(shapes, sizeof(shapes) / sizeof(shapes[0]))
 
 static void well_formed(void)
 {
-	CHECK_SHAPES({ "(prot(monitor)type(LCD)model(SIM)cmds(01 02)vcp(02 04 60(0F 11 12) D6(01 04))"
-		       "mccs_ver(2.2))",
-		       3, { 0x0f, 0x11, 0x12 } },
+	CHECK_SHAPES(
+		{ "(prot(monitor)type(LCD)model(SIM)cmds(01 02)vcp(02 04 60(0F 11 12) D6(01 04))"
+		  "mccs_ver(2.2))",
+			3, { 0x0f, 0x11, 0x12 } },
 		{ "(vcp(02 04 14(05 08) 60( 01 03 ) 62))", 2, { 1, 3 } },
 		{ "(VCP(02 60 (1B)))", 1, { 0x1b } });
 }
@@ -62,7 +63,8 @@ static void glued(void)
 {
 	CHECK_SHAPES({ "(vcp(020304055260(01 03 04)626C))", 3, { 1, 3, 4 } },
 		{ "(vcp(60(010F1112)))", 4, { 1, 0x0f, 0x11, 0x12 } },
-		{ "(vcp(60(1 3)))", 2, { 1, 3 } }, { "(vcp(60(1 030F 11)))", 4, { 1, 3, 0x0f, 0x11 } },
+		{ "(vcp(60(1 3)))", 2, { 1, 3 } },
+		{ "(vcp(60(1 030F 11)))", 4, { 1, 3, 0x0f, 0x11 } },
 		{ "(vcp(60(1030F)))", 3, { 1, 3, 0x0f } },
 		{ "(SAMSUNGcmds(01)SIMvcp(60(05 06)))", 2, { 5, 6 } });
 }
@@ -71,8 +73,8 @@ static void unbalanced(void)
 {
 	CHECK_SHAPES({ "vcp(02 60(0F 11", 2, { 0x0f, 0x11 } },
 		{ "(vcp(02 14(05 08)) 60(0F 11))mswhql(1))", 2, { 0x0f, 0x11 } },
-		{ "(vcp(02 04)mswhql(1)60(0F))", -ENOENT, { 0 } },
-		{ "))(vcp(60(03)))", 1, { 3 } }, { "(type(lcd vcp(60(03", 1, { 3 } });
+		{ "(vcp(02 04)mswhql(1)60(0F))", -ENOENT, { 0 } }, { "))(vcp(60(03)))", 1, { 3 } },
+		{ "(type(lcd vcp(60(03", 1, { 3 } });
 }
 
 static void nested(void)
@@ -105,7 +107,6 @@ static void never_more_than_asked(void)
 	CHECK_EQ(caps_input_values("vcp(60(01 02 03))", 17, NULL, 0), 0);
 }
 
-TEST_MAIN({ "well_formed", well_formed }, { "without_inputs", without_inputs },
-	{ "glued", glued }, { "unbalanced", unbalanced }, { "nested", nested },
-	{ "a_code_twice", a_code_twice }, { "binary_inside", binary_inside },
-	{ "never_more_than_asked", never_more_than_asked });
+TEST_MAIN({ "well_formed", well_formed }, { "without_inputs", without_inputs }, { "glued", glued },
+	{ "unbalanced", unbalanced }, { "nested", nested }, { "a_code_twice", a_code_twice },
+	{ "binary_inside", binary_inside }, { "never_more_than_asked", never_more_than_asked });

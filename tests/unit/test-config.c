@@ -113,9 +113,8 @@ static void defaults(void)
 static void host_keys(void)
 {
 	begin();
-	put("host.conf",
-		"[host]\nlibvirt = qemu:///session\npolicy = /etc/p\nddc = no\n"
-		"shutdown-delay = 2min\nshutdown-command = /sbin/x -h  now\n");
+	put("host.conf", "[host]\nlibvirt = qemu:///session\npolicy = /etc/p\nddc = no\n"
+			 "shutdown-delay = 2min\nshutdown-command = /sbin/x -h  now\n");
 	CHECK_EQ(load(), 0);
 	CHECK_STR(config->libvirt, "qemu:///session");
 	CHECK_STR(config->policy_dir, "/etc/p");
@@ -125,7 +124,8 @@ static void host_keys(void)
 	CHECK_STR(config->shutdown_command[1], "-h");
 	CHECK_STR(config->shutdown_command[2], "now");
 	CHECK(config->shutdown_command[3] == NULL);
-	put("host.conf", "[host]\nlibvirt = none\nshutdown-command = /a b c d\nshutdown-command = /e\n");
+	put("host.conf",
+		"[host]\nlibvirt = none\nshutdown-command = /a b c d\nshutdown-command = /e\n");
 	CHECK_EQ(load(), 0);
 	CHECK_STR(config->libvirt, "");
 	CHECK_STR(config->shutdown_command[0], "/e");
@@ -170,13 +170,16 @@ static void identity_makes_the_key(void)
 	char first[MONITOR_KEY_SIZE];
 
 	begin();
-	put("host.conf", "[monitor a]\nserial = X\nmaker = DEL\nname = N\ninput.a = 1 0000:01:00.0\n");
+	put("host.conf",
+		"[monitor a]\nserial = X\nmaker = DEL\nname = N\ninput.a = 1 0000:01:00.0\n");
 	CHECK_EQ(load(), 0);
 	memcpy(first, config->monitors[0].key, sizeof(first));
-	put("host.conf", "[monitor a]\nmaker = DEL\nname = N\nserial = X\ninput.a = 1 0000:01:00.0\n");
+	put("host.conf",
+		"[monitor a]\nmaker = DEL\nname = N\nserial = X\ninput.a = 1 0000:01:00.0\n");
 	CHECK_EQ(load(), 0);
 	CHECK_STR(config->monitors[0].key, first);
-	put("host.conf", "[monitor a]\nmaker = DEL\nname = N\nserial = Y\ninput.a = 1 0000:01:00.0\n");
+	put("host.conf",
+		"[monitor a]\nmaker = DEL\nname = N\nserial = Y\ninput.a = 1 0000:01:00.0\n");
 	CHECK_EQ(load(), 0);
 	CHECK(strcmp(config->monitors[0].key, first) != 0);
 	end();
@@ -211,7 +214,8 @@ static void monitor_errors(void)
 	CHECK(refuses(MONITOR MONITOR, "host.conf:4: monitor desk is described twice"));
 	CHECK(refuses("\n[monitor a]\ninput.a = 1 0000:01:00.0\n",
 		"host.conf:2: monitor a has no identity"));
-	CHECK(refuses("[monitor a]\nkey = 0123456789abcdef\n", "host.conf:1: monitor a has no inputs"));
+	CHECK(refuses(
+		"[monitor a]\nkey = 0123456789abcdef\n", "host.conf:1: monitor a has no inputs"));
 	CHECK(refuses("[monitor a]\nkey = 0123456789ABCDEF\n", "host.conf:2: a key is 16"));
 	CHECK(refuses("[monitor a]\nkey = 0123\n", "host.conf:2: a key is 16"));
 	CHECK(refuses("[monitor a]\nmaker = DELL\n", "host.conf:2: more than 3 characters"));
@@ -246,7 +250,8 @@ static void input_errors(void)
 			bad[i]);
 		CHECK(refuses(text, "host.conf:3: "));
 	}
-	CHECK(refuses(MONITOR "input.dp = 2 0000:01:00.0\n", "host.conf:4: input dp is described twice"));
+	CHECK(refuses(
+		MONITOR "input.dp = 2 0000:01:00.0\n", "host.conf:4: input dp is described twice"));
 	CHECK(refuses(MONITOR "input.dp2 = 15 0000:02:00.0\n",
 		"host.conf:1: monitor desk: inputs dp and dp2 have the same value"));
 	CHECK(refuses(MONITOR "input.D P = 2 0000:01:00.0\n", "host.conf:4: "));
@@ -265,7 +270,8 @@ static void too_many(void)
 	CHECK(refuses(text, "host.conf:25: more than 8 monitors"));
 	n = (size_t)snprintf(text, sizeof(text), MONITOR);
 	for (int i = 0; i < WORLD_MAX_INPUTS; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "input.i%d = %d 0000:01:00.0\n", i, i);
+		n += (size_t)snprintf(
+			text + n, sizeof(text) - n, "input.i%d = %d 0000:01:00.0\n", i, i);
 	CHECK(refuses(text, "host.conf:11: more than 8 inputs"));
 	put("host.conf", "");
 	n = 0;
@@ -305,19 +311,23 @@ static void guest_keys(void)
 static void guest_errors(void)
 {
 	begin();
-	CHECK(refuses_guest("host.conf", "", "guests.d/host.conf: \"host\" cannot be a guest's name"));
+	CHECK(refuses_guest(
+		"host.conf", "", "guests.d/host.conf: \"host\" cannot be a guest's name"));
 	CHECK(refuses_guest("a b.conf", "", "guests.d/a b.conf: \"a b\" cannot be"));
 	CHECK(refuses_guest("0123456789012345678901234567890123456789012345678901234567890123.conf",
-		"", "guests.d/0123456789012345678901234567890123456789012345678901234567890123.conf: "
-		    "name too long"));
+		"",
+		"guests.d/0123456789012345678901234567890123456789012345678901234567890123.conf: "
+		"name too long"));
 	CHECK(refuses_guest("a.conf", "chanel = /x\n", "guests.d/a.conf:1: no key \"chanel\""));
 	CHECK(refuses_guest("a.conf", "[host]\n", "guests.d/a.conf:1: no section [host]"));
 	CHECK(refuses_guest("a.conf", "channel = x\n", "guests.d/a.conf:1: "));
 	CHECK(refuses_guest("a.conf", "\ntoken = x\n", "guests.d/a.conf:2: "));
 	CHECK(refuses_guest("a.conf", "gpu = 1:00.0\n", "guests.d/a.conf:1: \"1:00.0\" is no PCI"));
 	put("guests.d/a.conf", "domain = d\nchannel = /c\n");
-	CHECK(refuses_guest("b.conf", "domain = d\n", "guests.d/b.conf: domain \"d\" is guest a already"));
-	CHECK(refuses_guest("b.conf", "channel = /c\n", "guests.d/b.conf: channel /c is guest a's"));
+	CHECK(refuses_guest(
+		"b.conf", "domain = d\n", "guests.d/b.conf: domain \"d\" is guest a already"));
+	CHECK(refuses_guest(
+		"b.conf", "channel = /c\n", "guests.d/b.conf: channel /c is guest a's"));
 	CHECK_EQ(load(), 0);
 	end();
 }

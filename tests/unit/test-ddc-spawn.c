@@ -75,8 +75,11 @@ static void answers_its_daemon(void)
 	char path[PATH_MAX];
 	const char *argv[] = { path, NULL };
 	struct seen s = { 0 };
-	struct worker_spec spec = { .name = "ddc", .argv = argv, .userdata = &s,
-		.min_size = sizeof(struct ddc_reply), .max_size = sizeof(struct ddc_reply),
+	struct worker_spec spec = { .name = "ddc",
+		.argv = argv,
+		.userdata = &s,
+		.min_size = sizeof(struct ddc_reply),
+		.max_size = sizeof(struct ddc_reply),
 		.on_exit = on_exit_seen };
 	struct ddc_request list = { .head.op = DDC_LIST };
 	struct ddc_request wide = { .head.op = DDC_SET, .value = 0x10000 };

@@ -60,6 +60,5 @@ static void no_such_bus(void)
 	CHECK_EQ(wire_set(987654, 0x50, 0xf4, 0xd0), -ENOENT);
 }
 
-TEST_MAIN({ "lg_message", lg_message }, { "standard_message", standard_message },
-	{ "ways", ways }, { "buses_not_to_touch", buses_not_to_touch },
-	{ "no_such_bus", no_such_bus });
+TEST_MAIN({ "lg_message", lg_message }, { "standard_message", standard_message }, { "ways", ways },
+	{ "buses_not_to_touch", buses_not_to_touch }, { "no_such_bus", no_such_bus });

@@ -1,119 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * va-hostd's core against va-links and a va-ddc that say what the test has them say: requests
- * and their tickets, holds, calls, switches whose machines go, keys that nobody asked for.
+ * va-hostd's core against va-links that say what the test has them say: requests and their
+ * tickets, holds, calls, keys that nobody asked for.
  */
-#include "tests/unit/hostd-fake.h"
+#include "tests/unit/hostd-desk.h"
 #include "tests/unit/test.h"
 
-static struct guest *alpha, *beta;
-
-static void begin(void)
-{
-	fake_begin();
-	alpha = fake_guest("alpha", 1);
-	beta = fake_guest("beta", 2);
-	monitors_learn(&fake_h, 0, 0, 0x0f);
-}
-
-static void up(struct guest *g, uint64_t session)
-{
-	struct link_ipc m = { .event = LINK_EV_UP, .session = session, .state = LINK_UP };
-
-	fake_say(g->link, &m);
-}
-
-static void down(struct guest *g)
-{
-	struct link_ipc m = { .event = LINK_EV_DOWN, .session = g->session, .state = LINK_WAITING };
-
-	fake_say(g->link, &m);
-}
-
-/* The last order of that kind, NULL if there is none. */
-static const struct link_ipc *last(const struct guest *g, enum link_op op)
-{
-	const struct worker *w = g->link;
-
-	for (unsigned int i = 0; i < w->n_orders && i < FAKE_ORDERS; i++) {
-		const struct link_ipc *m = &w->orders[(w->n_orders - 1 - i) % FAKE_ORDERS];
-
-		if (m->head.op == (uint32_t)op)
-			return m;
-	}
-	return NULL;
-}
-
-static bool is_held(const struct guest *g)
-{
-	const struct link_ipc *m = last(g, LINK_OP_HOLD);
-
-	return m && m->ok;
-}
-
-static void request(struct guest *g, const struct message *message)
-{
-	struct link_ipc m = { .event = LINK_EV_REQUEST, .session = g->session, .state = LINK_UP };
-
-	m.message = *message;
-	fake_say(g->link, &m);
-}
-
-static void prepare(struct guest *g, uint32_t id, enum msg_operation op, const char *target)
-{
-	struct message m = { .id = id, .kind = MSG_PREPARE };
-
-	m.prepare.operation = (uint32_t)op;
-	snprintf(m.prepare.target, sizeof(m.prepare.target), "%s", target);
-	request(g, &m);
-}
-
-static void commit(struct guest *g, uint32_t id, const struct msg_ticket *t)
-{
-	struct message m = { .id = id, .kind = MSG_COMMIT };
-
-	memcpy(m.commit.ticket, t->ticket, sizeof(t->ticket));
-	request(g, &m);
-}
-
-/* What the guest was answered last: its outcome, or -1 for a ticket, -2 for a question. */
-static int outcome(const struct guest *g)
-{
-	const struct link_ipc *m = last(g, LINK_OP_REPLY);
-
-	if (!m)
-		return 0;
-	return m->message.kind == MSG_TICKET ? -1 : m->message.kind == MSG_PENDING ? -2 :
-							(int)m->message.result.outcome;
-}
-
-/* The guest does what it was told last: a write, or a read with that value. */
-static bool guest_acts(struct guest *g, enum msg_outcome how, uint32_t value)
-{
-	struct link_ipc m = { .event = LINK_EV_ANSWER, .state = LINK_UP };
-	uint64_t tag = 0;
-
-	for (size_t i = 0; i < GUEST_CALLS; i++)
-		tag = g->calls[i].tag ? g->calls[i].tag : tag;
-	if (!tag)
-		return false;
-	m.tag = tag;
-	m.message.id = 1;
-	m.message.kind = MSG_RESULT;
-	msg_result_init(&m.message.result, how, "");
-	m.message.result.value = value;
-	fake_say(g->link, &m);
-	fake_turn(0);
-	return true;
-}
-
-/* --- requests ------------------------------------------------------------------------------------ */
+/* --- requests ------------------------------------------------------------------------------------
+ */
 
 static void ticket_is_spent_once(void)
 {
 	struct msg_ticket t;
 
-	begin();
+	fake_desk();
 	up(alpha, 1);
 	prepare(alpha, 7, MSG_OP_HOST_SHUTDOWN, "");
 	CHECK_EQ(outcome(alpha), -1);
@@ -133,7 +33,7 @@ static void ticket_dies_with_its_session(void)
 {
 	struct msg_ticket t;
 
-	begin();
+	fake_desk();
 	up(alpha, 1);
 	prepare(alpha, 7, MSG_OP_HOST_SHUTDOWN, "");
 	t = last(alpha, LINK_OP_REPLY)->message.ticket;
@@ -149,7 +49,7 @@ static void foreign_sessions_are_not_heard(void)
 {
 	struct link_ipc m = { .event = LINK_EV_REQUEST, .session = 9, .state = LINK_UP };
 
-	begin();
+	fake_desk();
 	m.message.id = 1;
 	m.message.kind = MSG_PREPARE;
 	m.message.prepare.operation = MSG_OP_HOST_SHUTDOWN;
@@ -167,7 +67,7 @@ static void foreign_sessions_are_not_heard(void)
 
 static void question_holds_the_session(void)
 {
-	begin();
+	fake_desk();
 	fake_policy("* * * * ask timeout=60s\n");
 	up(alpha, 1);
 	prepare(alpha, 7, MSG_OP_HOST_SHUTDOWN, "");
@@ -191,7 +91,7 @@ static void approval_is_for_one_ticket(void)
 {
 	struct msg_ticket t;
 
-	begin();
+	fake_desk();
 	fake_policy("* * * * ask timeout=60s\n");
 	up(alpha, 1);
 	prepare(alpha, 7, MSG_OP_HOST_SHUTDOWN, "");
@@ -204,7 +104,8 @@ static void approval_is_for_one_ticket(void)
 	fake_end();
 }
 
-/* --- calls ---------------------------------------------------------------------------------------- */
+/* --- calls
+ * ---------------------------------------------------------------------------------------- */
 
 static struct {
 	int n;
@@ -230,7 +131,7 @@ static void calls_end_once(void)
 {
 	struct link_ipc m = { .event = LINK_EV_ANSWER, .tag = 99, .state = LINK_UP };
 
-	begin();
+	fake_desk();
 	memset(&answered, 0, sizeof(answered));
 	CHECK_EQ(ask(alpha, 1000), -ENOKEY);
 	up(alpha, 1);
@@ -256,7 +157,7 @@ static void refused_call_ends_at_once(void)
 {
 	struct link_ipc m = { .head.op = LINK_OP_REFUSED, .error = VA_E_LIMIT, .state = LINK_UP };
 
-	begin();
+	fake_desk();
 	memset(&answered, 0, sizeof(answered));
 	up(alpha, 1);
 	CHECK_EQ(ask(alpha, 1000), 0);
@@ -267,7 +168,8 @@ static void refused_call_ends_at_once(void)
 	fake_end();
 }
 
-/* --- keys ----------------------------------------------------------------------------------------- */
+/* --- keys
+ * ----------------------------------------------------------------------------------------- */
 
 static void store(struct guest *g)
 {
@@ -287,7 +189,7 @@ static void keys_only_when_asked_for(void)
 	struct link_ipc paired = { .event = LINK_EV_PAIRED, .words = "one-two-three-four" };
 	struct keyrec k;
 
-	begin();
+	fake_desk();
 	store(alpha);
 	CHECK(!alpha->link->running && !alpha->paired);
 	CHECK_EQ(keys_load(alpha, &k), 0);
@@ -303,231 +205,6 @@ static void keys_only_when_asked_for(void)
 	fake_end();
 }
 
-/* --- switches -------------------------------------------------------------------------------------- */
-
-static struct {
-	int n;
-	enum exit_code code;
-	char text[200];
-} done;
-
-static void on_done(void *userdata, enum exit_code code, const char *text)
-{
-	(void)userdata;
-	done.n++;
-	done.code = code;
-	snprintf(done.text, sizeof(done.text), "%s", text);
-}
-
-static void switch_to(const char *name)
-{
-	struct intent i = { .target = name };
-	struct seat_request r = { .done = on_done, .userdata = &done };
-
-	memset(&done, 0, sizeof(done));
-	seat_switch(&fake_h, &i, "a test", &r);
-	fake_turn(0);
-}
-
-/* Host to alpha: the host writes, alpha reads. */
-static void give_to_alpha(void)
-{
-	switch_to("alpha");
-	fake_ddc_answers(DDC_OK, 0);
-	fake_turn(300);
-	guest_acts(alpha, MSG_OUT_OK, 0x10);
-}
-
-static void switches(void)
-{
-	begin();
-	fake_ddc();
-	up(alpha, 1);
-	CHECK_EQ(hostd_world(&fake_h)->holder, WORLD_HOST);
-	give_to_alpha();
-	CHECK_EQ(done.n, 1);
-	CHECK_EQ(done.code, EXIT_CODE_OK);
-	CHECK_EQ(hostd_world(&fake_h)->holder, alpha->slot);
-	fake_end();
-}
-
-static void late_answer_of_an_older_switch(void)
-{
-	worker_reply_fn *reply;
-	void *userdata;
-	struct ddc_reply r = { .status = DDC_OK };
-
-	begin();
-	fake_ddc();
-	up(alpha, 1);
-	switch_to("alpha");
-	/* the host's write is under way when that switch is thrown away ... */
-	reply = TAKE(fake_h.ddc->reply);
-	userdata = fake_h.ddc->userdata;
-	CHECK(reply != NULL);
-	seat_free(&fake_h);
-	/* ... and the next one waits for a write of its own; malloc gives it the same address */
-	switch_to("alpha");
-	CHECK(seat_is_busy(&fake_h));
-	reply(WORKER_REPLIED, &r, sizeof(r), -1, userdata);
-	fake_turn(300);
-	CHECK(!alpha->calls[0].tag); /* not taken for the new one's: alpha is not asked to read */
-	fake_ddc_answers(DDC_OK, 0);
-	fake_turn(300);
-	CHECK(guest_acts(alpha, MSG_OUT_OK, 0x10));
-	CHECK_EQ(done.code, EXIT_CODE_OK);
-	fake_end();
-}
-
-static void slot_of_a_switch_is_not_given_away(void)
-{
-	struct guest *gamma;
-	int slot;
-
-	begin();
-	fake_ddc();
-	up(beta, 1);
-	slot = beta->slot;
-	switch_to("beta");
-	fake_ddc_answers(DDC_OK, 0);
-	guest_remove(beta);
-	gamma = fake_guest("gamma", 2);
-	CHECK(gamma->slot != slot);
-	up(gamma, 1);
-	fake_turn(300);
-	CHECK(!gamma->calls[0].tag); /* what was meant for beta */
-	CHECK(fake_ddc_answers(DDC_OK, 0)); /* the host writes its own input back */
-	fake_turn(0);
-	CHECK_EQ(done.code, EXIT_CODE_FAILED);
-	CHECK_EQ(fake_guest("delta", 3)->slot, slot); /* free again */
-	fake_end();
-}
-
-static void holder_removed_during_a_switch(void)
-{
-	begin();
-	fake_ddc();
-	up(alpha, 1);
-	up(beta, 1);
-	give_to_alpha();
-	switch_to("beta");
-	CHECK(guest_acts(alpha, MSG_OUT_OK, 0)); /* alpha pushes, and goes */
-	guest_remove(alpha);
-	fake_turn(300);
-	guest_remove(beta); /* the target as well */
-	fake_turn(0);
-	for (int i = 0; i < 20 && seat_is_busy(&fake_h); i++) {
-		fake_ddc_answers(DDC_OK, 0x0f);
-		fake_turn(250);
-	}
-	CHECK(!seat_is_busy(&fake_h));
-	CHECK_EQ(hostd_world(&fake_h)->holder, WORLD_HOST);
-	CHECK_EQ(fake_h.world.monitors[0].shown, 0);
-	fake_end();
-}
-
-static void committed_switch_holds_and_lets_go(void)
-{
-	struct msg_ticket t;
-
-	begin();
-	fake_ddc();
-	up(alpha, 1);
-	give_to_alpha();
-	prepare(alpha, 5, MSG_OP_SWITCH, "host");
-	t = last(alpha, LINK_OP_REPLY)->message.ticket;
-	commit(alpha, 6, &t);
-	fake_turn(0);
-	CHECK(seat_is_busy(&fake_h) && is_held(alpha));
-	up(alpha, 2); /* it was renewed all the same: nobody is left to tell, and nothing is held */
-	CHECK(!is_held(alpha) && seat_is_busy(&fake_h));
-	fake_end();
-}
-
-static void home_after_the_switch(void)
-{
-	struct seat_request r = { .done = on_done, .userdata = &done };
-
-	begin();
-	fake_ddc();
-	up(alpha, 1);
-	switch_to("alpha");
-	seat_go_home(&fake_h, &r);
-	fake_ddc_answers(DDC_OK, 0);
-	fake_turn(300);
-	CHECK(guest_acts(alpha, MSG_OUT_OK, 0x10));
-	CHECK_EQ(done.n, 1);
-	CHECK(seat_is_busy(&fake_h));
-	CHECK(guest_acts(alpha, MSG_OUT_OK, 0)); /* alpha pushes */
-	fake_turn(300);
-	CHECK(fake_ddc_answers(DDC_OK, 0x0f));
-	fake_turn(0);
-	CHECK_EQ(done.n, 2);
-	CHECK_EQ(hostd_world(&fake_h)->holder, WORLD_HOST);
-	seat_go_home(&fake_h, &r);
-	CHECK_EQ(done.n, 3); /* where it is already */
-	fake_end();
-}
-
-/* Deaf from what it was doing, it does not obey at first. */
-static void lost_seat_comes_home_in_the_end(void)
-{
-	begin();
-	fake_ddc();
-	up(alpha, 1);
-	give_to_alpha();
-	guest_remove(alpha);
-	fake_turn(0);
-	CHECK(fake_ddc_answers(DDC_REFUSED, 0));
-	fake_turn(0);
-	CHECK(!seat_is_busy(&fake_h));
-	CHECK_EQ(hostd_world(&fake_h)->holder, WORLD_HOST);
-	fake_turn(2200);
-	CHECK(fake_ddc_answers(DDC_OK, 0));
-	fake_turn(300);
-	CHECK(fake_ddc_answers(DDC_OK, 0x0f));
-	fake_turn(0);
-	CHECK(!seat_is_busy(&fake_h) && !fake_h.give_again);
-	CHECK_EQ(fake_h.shown[0], 0);
-	fake_end();
-}
-
-/* A monitor of which the host cannot tell what it shows: the guest that comes is asked. */
-static void guest_tells_what_is_shown(void)
-{
-	begin();
-	monitors_forget(&fake_h);
-	fake_config.ddc = true;
-	CHECK_EQ(monitors_start(&fake_h), 0);
-	up(alpha, 1);
-	CHECK(!alpha->calls[0].tag); /* not before the host has looked */
-	fake_ddc_answers(DDC_OK, 0);
-	CHECK(alpha->calls[0].tag != 0);
-	CHECK_EQ(last(alpha, LINK_OP_QUERY)->message.query.question, MSG_Q_DDC_READ);
-	CHECK(guest_acts(alpha, MSG_OUT_OK, 0x10));
-	CHECK_EQ(hostd_world(&fake_h)->holder, alpha->slot);
-	fake_end();
-}
-
-static void undone_where_no_answer_came(void)
-{
-	begin();
-	fake_ddc();
-	up(alpha, 1);
-	give_to_alpha();
-	switch_to("host");
-	CHECK(guest_acts(alpha, MSG_OUT_UNKNOWN, 0)); /* it may have written */
-	CHECK_EQ(fake_h.ddc->request.value, 0x0f);    /* the host pulls, and fails */
-	CHECK(fake_ddc_answers(DDC_REFUSED, 0));
-	fake_turn(0);
-	CHECK(fake_h.ddc->reply && fake_h.ddc->request.value == 0x10); /* alpha's is written back */
-	CHECK(fake_ddc_answers(DDC_OK, 0));
-	fake_turn(0);
-	CHECK_EQ(done.code, EXIT_CODE_FAILED);
-	CHECK_EQ(hostd_world(&fake_h)->holder, alpha->slot);
-	fake_end();
-}
-
 TEST_MAIN({ "ticket_is_spent_once", ticket_is_spent_once },
 	{ "ticket_dies_with_its_session", ticket_dies_with_its_session },
 	{ "foreign_sessions_are_not_heard", foreign_sessions_are_not_heard },
@@ -535,12 +212,4 @@ TEST_MAIN({ "ticket_is_spent_once", ticket_is_spent_once },
 	{ "approval_is_for_one_ticket", approval_is_for_one_ticket },
 	{ "calls_end_once", calls_end_once },
 	{ "refused_call_ends_at_once", refused_call_ends_at_once },
-	{ "keys_only_when_asked_for", keys_only_when_asked_for }, { "switches", switches },
-	{ "late_answer_of_an_older_switch", late_answer_of_an_older_switch },
-	{ "slot_of_a_switch_is_not_given_away", slot_of_a_switch_is_not_given_away },
-	{ "holder_removed_during_a_switch", holder_removed_during_a_switch },
-	{ "committed_switch_holds_and_lets_go", committed_switch_holds_and_lets_go },
-	{ "home_after_the_switch", home_after_the_switch },
-	{ "lost_seat_comes_home_in_the_end", lost_seat_comes_home_in_the_end },
-	{ "guest_tells_what_is_shown", guest_tells_what_is_shown },
-	{ "undone_where_no_answer_came", undone_where_no_answer_came });
+	{ "keys_only_when_asked_for", keys_only_when_asked_for });

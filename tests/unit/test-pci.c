@@ -58,8 +58,8 @@ static void link_to(const char *rel, const char *target_rel)
 }
 
 /* below: a path below devices/, ending in the address */
-static void add(const char *below, const char *class, const char *ids, const char *driver,
-	int group)
+static void add(
+	const char *below, const char *class, const char *ids, const char *driver, int group)
 {
 	const char *addr = strrchr(below, '/') + 1;
 	char dir[200], link[256], target[256];

@@ -20,44 +20,44 @@ struct test_case {
 static const char *test_name;
 static int test_failed, test_skipped;
 
-#define CHECK(cond)                                                                                \
-	do {                                                                                       \
-		if (!(cond)) {                                                                     \
-			printf("FAIL %s: %s:%d: %s\n", test_name, __FILE__, __LINE__, #cond);      \
-			test_failed = 1;                                                           \
-			return;                                                                    \
-		}                                                                                  \
+#define CHECK(cond)                                                                           \
+	do {                                                                                  \
+		if (!(cond)) {                                                                \
+			printf("FAIL %s: %s:%d: %s\n", test_name, __FILE__, __LINE__, #cond); \
+			test_failed = 1;                                                      \
+			return;                                                               \
+		}                                                                             \
 	} while (0)
 
-#define CHECK_EQ(a, b)                                                                             \
-	do {                                                                                       \
-		long long a_ = (long long)(a), b_ = (long long)(b);                                \
-		if (a_ != b_) {                                                                    \
-			printf("FAIL %s: %s:%d: %s = %lld, %s = %lld\n", test_name, __FILE__,      \
-				__LINE__, #a, a_, #b, b_);                                         \
-			test_failed = 1;                                                           \
-			return;                                                                    \
-		}                                                                                  \
+#define CHECK_EQ(a, b)                                                                        \
+	do {                                                                                  \
+		long long a_ = (long long)(a), b_ = (long long)(b);                           \
+		if (a_ != b_) {                                                               \
+			printf("FAIL %s: %s:%d: %s = %lld, %s = %lld\n", test_name, __FILE__, \
+				__LINE__, #a, a_, #b, b_);                                    \
+			test_failed = 1;                                                      \
+			return;                                                               \
+		}                                                                             \
 	} while (0)
 
-#define CHECK_STR(a, b)                                                                            \
-	do {                                                                                       \
-		const char *a_ = (a), *b_ = (b);                                                   \
-		if (strcmp(a_, b_)) {                                                              \
-			printf("FAIL %s: %s:%d: \"%s\" is not \"%s\"\n", test_name, __FILE__,      \
-				__LINE__, a_, b_);                                                 \
-			test_failed = 1;                                                           \
-			return;                                                                    \
-		}                                                                                  \
+#define CHECK_STR(a, b)                                                                       \
+	do {                                                                                  \
+		const char *a_ = (a), *b_ = (b);                                              \
+		if (strcmp(a_, b_)) {                                                         \
+			printf("FAIL %s: %s:%d: \"%s\" is not \"%s\"\n", test_name, __FILE__, \
+				__LINE__, a_, b_);                                            \
+			test_failed = 1;                                                      \
+			return;                                                               \
+		}                                                                             \
 	} while (0)
 
 #define CHECK_MEM(a, b, n) CHECK(memcmp((a), (b), (n)) == 0)
 
-#define SKIP(why)                                                                                  \
-	do {                                                                                       \
-		printf("skip %s: %s\n", test_name, why);                                           \
-		test_skipped = 1;                                                                  \
-		return;                                                                            \
+#define SKIP(why)                                        \
+	do {                                             \
+		printf("skip %s: %s\n", test_name, why); \
+		test_skipped = 1;                        \
+		return;                                  \
 	} while (0)
 
 static inline int test_main(int argc, char **argv, const struct test_case *cases, size_t n)
@@ -82,12 +82,12 @@ static inline int test_main(int argc, char **argv, const struct test_case *cases
 	return failed ? 1 : 0;
 }
 
-#define TEST_MAIN(...)                                                                             \
-	int main(int argc, char **argv)                                                            \
-	{                                                                                          \
-		static const struct test_case cases[] = { __VA_ARGS__ };                           \
-		return test_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));             \
-	}                                                                                          \
+#define TEST_MAIN(...)                                                                 \
+	int main(int argc, char **argv)                                                \
+	{                                                                              \
+		static const struct test_case cases[] = { __VA_ARGS__ };               \
+		return test_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0])); \
+	}                                                                              \
 	struct test_case
 
 #endif

@@ -28,13 +28,14 @@
 #include <linux/virtio_config.h>
 #include <linux/workqueue.h>
 
-#define SIM_MAX 8
+#define SIM_MAX       8
 #define SIM_VIRTIO_ID 34
 
 static char *gpus[SIM_MAX];
 static int n_gpus;
 module_param_array(gpus, charp, &n_gpus, 0444);
-MODULE_PARM_DESC(gpus, "PCI addresses (dddd:bb:dd.f) of the stand-in GPUs, one per virtio-i2c device");
+MODULE_PARM_DESC(
+	gpus, "PCI addresses (dddd:bb:dd.f) of the stand-in GPUs, one per virtio-i2c device");
 
 static bool add_ddc_link = true;
 module_param(add_ddc_link, bool, 0444);
@@ -44,7 +45,7 @@ static unsigned int link_delay_ms = 300;
 module_param(link_delay_ms, uint, 0444);
 
 #define SIM_F_FAIL_NEXT 1
-#define SIM_F_M_RD 2
+#define SIM_F_M_RD      2
 
 struct sim_out_hdr {
 	__le16 addr;
@@ -66,13 +67,13 @@ struct sim_req {
 struct sim_bus {
 	struct virtio_device *vdev;
 	struct virtqueue *vq;
-	struct mutex lock;		/* one transfer at a time */
+	struct mutex lock; /* one transfer at a time */
 	spinlock_t vqlock;
 	int index;
 	struct pci_dev *gpu;
 	struct i2c_adapter adap;
 	bool registered;
-	struct device *connector;	/* holder of the ddc link */
+	struct device *connector; /* holder of the ddc link */
 	struct work_struct refresh;
 	struct delayed_work link_work;
 };
@@ -105,8 +106,8 @@ static int sim_xfer_one(struct sim_bus *b, struct i2c_msg *m, bool more)
 		return -ENOMEM;
 	init_completion(&r->done);
 	r->out.addr = cpu_to_le16(m->addr << 1);
-	r->out.flags = cpu_to_le32((more ? SIM_F_FAIL_NEXT : 0) |
-				   (m->flags & I2C_M_RD ? SIM_F_M_RD : 0));
+	r->out.flags =
+		cpu_to_le32((more ? SIM_F_FAIL_NEXT : 0) | (m->flags & I2C_M_RD ? SIM_F_M_RD : 0));
 	r->in.status = 1;
 	sg_init_one(&so, &r->out, sizeof(r->out));
 	sgs[out++] = &so;
@@ -131,7 +132,7 @@ static int sim_xfer_one(struct sim_bus *b, struct i2c_msg *m, bool more)
 	if (!ret) {
 		wait_for_completion(&r->done);
 		if (r->in.status)
-			ret = -ENXIO;	/* NAK, as amdgpu/i915 report it */
+			ret = -ENXIO; /* NAK, as amdgpu/i915 report it */
 		else if ((m->flags & I2C_M_RD) && m->len)
 			memcpy(m->buf, r->buf, m->len);
 	}
@@ -268,7 +269,7 @@ static int sim_notify(struct notifier_block *nb, unsigned long ev, void *data)
 		if (ev == BUS_NOTIFY_BOUND_DRIVER)
 			schedule_work(&b->refresh);
 		else if (ev == BUS_NOTIFY_UNBIND_DRIVER)
-			sim_del(b);	/* before the DRM device goes */
+			sim_del(b); /* before the DRM device goes */
 	}
 	return NOTIFY_OK;
 }
@@ -336,7 +337,7 @@ static int sim_probe(struct virtio_device *vdev)
 	mutex_unlock(&buses_lock);
 	sim_refresh(&b->refresh);
 	dev_info(&vdev->dev, "simgpu_i2c: bus %d on GPU %s, %s\n", i, pci_name(b->gpu),
-		 b->registered ? "present" : "waiting for a driver");
+		b->registered ? "present" : "waiting for a driver");
 	return 0;
 err_vq:
 	vdev->config->reset(vdev);
