@@ -29,12 +29,14 @@ FILES_host = \
 	va-gpu:$(SBINDIR)/va-gpu:755 \
 	va-link:$(LIBEXECDIR)/va-link:755 \
 	va-virt:$(LIBEXECDIR)/va-virt:755 \
+	va-input:$(LIBEXECDIR)/va-input:755 \
 	libvirt-hook/50-virt-aid:$(LIBEXECDIR)/libvirt-hook:755 \
 	man/va-host.1:$(MANDIR)/man1/va-host.1:644 \
 	man/va-host.conf.5:$(MANDIR)/man5/va-host.conf.5:644 \
 	man/va-hostd.8:$(MANDIR)/man8/va-hostd.8:644 \
 	man/va-link.8:$(MANDIR)/man8/va-link.8:644 \
 	man/va-virt.8:$(MANDIR)/man8/va-virt.8:644 \
+	man/va-input.8:$(MANDIR)/man8/va-input.8:644 \
 	man/va-gpu.8:$(MANDIR)/man8/va-gpu.8:644 \
 	completions/va-host:$(COMPLETIONSDIR)/va-host:644 \
 	systemd/va-hostd.service:$(UNITDIR)/va-hostd.service:644 \

@@ -295,7 +295,9 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 def completions():
     need("bash")
-    for words, wanted in ((["sw"], {"switch"}), (["switch", ""], {"host", "zorg", "deb.by"}),
+    for words, wanted in ((["sw"], {"switch"}),
+                          (["switch", ""], {"host", "next", "prev", "zorg", "deb.by"}),
+                          (["status", "--w"], {"--watch"}), (["resc"], {"rescue"}),
                           (["switch", "--dry-run", "z"], {"zorg"}), (["approve", ""], {"7"}),
                           (["switch", "zorg", "--d"], {"--dry-run"}),
                           (["guest", "zorg", ""], {"ddc", "shutdown"}),

@@ -9,6 +9,7 @@
 #include "common/control/command.h"
 
 #include "common/base/cleanup.h"
+#include "common/control/board.h"
 #include "common/control/client.h"
 #include "common/control/render.h"
 
@@ -18,6 +19,8 @@
 #include <string.h>
 
 #define LIMIT_MAX_S 86400u
+/* the daemon keeps the limit itself; this long for the rest of the way, or the way back */
+#define SWITCH_GRACE_S 60u
 
 struct options {
 	const char *socket;
@@ -27,7 +30,24 @@ struct options {
 	bool json, help;
 };
 
-enum { OPT_SOCKET = 256, OPT_JSON, OPT_TIMEOUT, OPT_VERSION, OPT_DRY_RUN, OPT_FORCE, OPT_DELAY };
+/* Where the objects of an answer go: shown as they come, or kept and drawn anew. */
+struct view {
+	struct renderer *renderer;
+	struct board *board; /* NULL: not with --watch */
+};
+
+enum {
+	OPT_SOCKET = 256,
+	OPT_JSON,
+	OPT_TIMEOUT,
+	OPT_VERSION,
+	OPT_DRY_RUN,
+	OPT_FORCE,
+	OPT_DELAY,
+	OPT_WATCH,
+	OPT_WAIT,
+	OPT_NO_START,
+};
 
 static const struct option long_options[] = {
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -39,6 +59,9 @@ static const struct option long_options[] = {
 	{ "force", no_argument, NULL, OPT_FORCE },
 	{ "count", required_argument, NULL, 'c' },
 	{ "delay", required_argument, NULL, OPT_DELAY },
+	{ "watch", no_argument, NULL, OPT_WATCH },
+	{ "wait", no_argument, NULL, OPT_WAIT },
+	{ "no-start", no_argument, NULL, OPT_NO_START },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -54,6 +77,9 @@ static void print_options(FILE *out, const struct command *c)
 		{ COMMAND_FORCE, "[--force]" },
 		{ COMMAND_COUNT, "[-c N]" },
 		{ COMMAND_DELAY, "[--delay S]" },
+		{ COMMAND_WATCH, "[--watch]" },
+		{ COMMAND_WAIT, "[--wait]" },
+		{ COMMAND_NO_START, "[--no-start]" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
@@ -130,6 +156,9 @@ static bool take_option(const struct command_program *p, struct options *o, int 
 	case OPT_TIMEOUT: good = parse_number(optarg, 1, LIMIT_MAX_S, &o->limit_s); break;
 	case OPT_DRY_RUN: o->given |= COMMAND_DRY_RUN; break;
 	case OPT_FORCE: o->given |= COMMAND_FORCE; break;
+	case OPT_WATCH: o->given |= COMMAND_WATCH; break;
+	case OPT_WAIT: o->given |= COMMAND_WAIT; break;
+	case OPT_NO_START: o->given |= COMMAND_NO_START; break;
 	case 'c':
 		o->given |= COMMAND_COUNT;
 		good = parse_number(optarg, 1, 10000, &o->count);
@@ -153,6 +182,14 @@ static void apply_options(
 		r->flags |= CONTROL_FLAG_DRY_RUN;
 	if (o->given & COMMAND_FORCE)
 		r->flags |= CONTROL_FLAG_FORCE;
+	if (o->given & COMMAND_WATCH)
+		r->flags |= CONTROL_FLAG_WATCH;
+	if (o->given & COMMAND_WAIT)
+		r->flags |= CONTROL_FLAG_WAIT;
+	if (o->given & COMMAND_NO_START)
+		r->flags |= CONTROL_FLAG_NO_START;
+	if (c->options & COMMAND_WAIT)
+		r->value = o->limit_s;
 	if (c->options & COMMAND_COUNT)
 		r->value = o->given & COMMAND_COUNT ? o->count : 4;
 	if (c->options & COMMAND_DELAY)
@@ -190,7 +227,12 @@ static void catch_interrupt(const struct command_program *p, const struct comman
 
 static void on_object(const char *type, json_object *o, void *userdata)
 {
-	renderer_object(userdata, type, o);
+	const struct view *v = userdata;
+
+	if (!v->board)
+		renderer_object(v->renderer, type, o);
+	else if (board_take(v->board, type, o))
+		board_draw(v->board, stdout);
 }
 
 /* Why no result came, in words for people. */
@@ -251,23 +293,27 @@ static void print_text(const struct command_program *p, enum exit_code code, jso
 static enum exit_code ask(const struct command_program *p, const struct command *c,
 	const struct options *o, struct control_request *r)
 {
-	CLEANUP_FN(renderer) struct renderer *view = renderer_new(stdout, stderr, o->json, 0);
-	unsigned int limit_s = o->limit_s ? o->limit_s : c->limit_s;
+	bool json = o->json || c->stream, watch = o->given & COMMAND_WATCH;
+	CLEANUP_FN(renderer) struct renderer *renderer = renderer_new(stdout, stderr, json, 0);
+	CLEANUP_FN(board) struct board *board = watch && !json ? board_new() : NULL;
+	struct view view = { renderer, board };
+	unsigned int limit_s = o->limit_s ? o->limit_s : watch ? 0 : c->limit_s;
+	unsigned int grace_s = r->value && c->options & COMMAND_WAIT ? SWITCH_GRACE_S : 0;
 	json_object *result = NULL;
 	enum exit_code code;
 
-	if (!view)
+	if (!renderer || (watch && !json && !board))
 		return EXIT_CODE_FAILED;
 	catch_interrupt(p, c);
-	code = control_ask(o->socket, r, limit_s * 1000, on_object, view, &result);
+	code = control_ask(o->socket, r, (limit_s + grace_s) * 1000, on_object, &view, &result);
 	if (!result) {
 		char words[384];
 
 		explain(p, c, o, code, errno, words, sizeof(words));
 		result = make_result(code, words);
 	}
-	renderer_result(view, result);
-	if (!o->json)
+	renderer_result(renderer, result);
+	if (!json)
 		print_text(p, code, result);
 	json_object_put(result);
 	return code;

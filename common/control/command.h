@@ -15,10 +15,13 @@
 #define COMMAND_ARGS 6
 
 /* options a command takes beside those that all take */
-#define COMMAND_DRY_RUN 0x1u
-#define COMMAND_FORCE   0x2u
-#define COMMAND_COUNT   0x4u /* -c N into value, 4 if not given */
-#define COMMAND_DELAY   0x8u /* --delay S into value */
+#define COMMAND_DRY_RUN  0x1u
+#define COMMAND_FORCE    0x2u
+#define COMMAND_COUNT    0x4u  /* -c N into value, 4 if not given */
+#define COMMAND_DELAY    0x8u  /* --delay S into value */
+#define COMMAND_WATCH    0x40u /* --watch: goes on, and what changes is drawn anew */
+#define COMMAND_WAIT     0x10u /* --wait; --timeout goes into value, too */
+#define COMMAND_NO_START 0x20u
 
 #define COMMAND_DELAY_DEFAULT UINT32_MAX /* value without --delay: what the daemon is set to */
 
@@ -27,9 +30,10 @@ struct command {
 	const char *help; /* one line */
 	enum control_op op;
 	unsigned int options;
-	unsigned int limit_s; /* how long the answer may take; --timeout overrides */
+	unsigned int limit_s; /* how long the answer may take, 0: for ever; --timeout overrides */
 	bool acts;            /* has effects: an interrupted wait says so */
 	uint32_t flags;       /* of the request, always set */
+	bool stream;          /* for programs: printed as with --json */
 	/* done here, without the daemon: args as typed; returns the exit code */
 	enum exit_code (*local)(const char *const args[COMMAND_ARGS]);
 };

@@ -321,6 +321,11 @@ bool control_client_is_privileged(const struct control_client *c)
 	return c->uid == 0 || c->uid == geteuid();
 }
 
+size_t control_client_queued(const struct control_client *c)
+{
+	return c->queued;
+}
+
 void control_client_set_data(struct control_client *c, void *data)
 {
 	c->data = data;

@@ -33,7 +33,7 @@ enum control_op {
 	CONTROL_NONE = 0,
 	CONTROL_STATUS,
 	CONTROL_LIST,
-	CONTROL_SWITCH,   /* name: target; flags */
+	CONTROL_SWITCH,   /* name: target; flags; value: limit of waiting, seconds, 0 */
 	CONTROL_SHUTDOWN, /* host: delay in value, seconds; guest: ask the host */
 	CONTROL_CANCEL,
 	CONTROL_PING,   /* host: name = guest; value = how often (1 to 10000) */
@@ -49,14 +49,19 @@ enum control_op {
 	CONTROL_ANSWER,         /* value = number of the question, flags YES or not */
 	CONTROL_POLICY,         /* explain: name = guest, arg = "operation target uid" */
 	CONTROL_RELOAD,
-	CONTROL_OP_MAX = CONTROL_RELOAD,
+	CONTROL_INPUTS, /* keyboards, mice, and what else is on USB */
+	CONTROL_EVENTS, /* what changes, as it does; as does STATUS with WATCH; no result */
+	CONTROL_RESCUE, /* everything comes home, even in the middle of a switch; FORCE */
+	CONTROL_OP_MAX = CONTROL_RESCUE,
 };
 
-#define CONTROL_FLAG_DRY_RUN 0x1u
-#define CONTROL_FLAG_FORCE   0x2u
-#define CONTROL_FLAG_YES     0x4u
-#define CONTROL_FLAG_WATCH   0x8u
-#define CONTROL_FLAGS        0xfu
+#define CONTROL_FLAG_DRY_RUN  0x1u
+#define CONTROL_FLAG_FORCE    0x2u
+#define CONTROL_FLAG_YES      0x4u
+#define CONTROL_FLAG_WATCH    0x8u
+#define CONTROL_FLAG_WAIT     0x10u
+#define CONTROL_FLAG_NO_START 0x20u
+#define CONTROL_FLAGS         0x3fu
 
 struct control_request {
 	uint32_t magic;

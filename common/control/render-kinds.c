@@ -220,6 +220,7 @@ static const struct render_column host_columns[] = {
 	{ "version", "version", NULL },
 	{ "holder", "seat held by", NULL },
 	{ "switching", "switching now", NULL },
+	{ "recovering", "finishing an interrupted switch", NULL },
 	{ "libvirt", "libvirt", as_libvirt },
 	{ "policy", "policy", as_policy },
 	{ "shutdown", "shutdown", as_shutdown },
@@ -266,6 +267,22 @@ static const struct render_column display_columns[] = {
 	{ "answers", "DDC", NULL },
 	{ "twin", "TWIN", NULL },
 };
+static const struct render_column input_columns[] = {
+	{ "name", "INPUT", NULL },
+	{ "holder", "HELD BY", NULL },
+	{ "kind", "KIND", NULL },
+	{ "port", "PORT", NULL },
+	{ "id", "ID", NULL },
+};
+static const struct render_column usb_columns[] = {
+	{ "port", "PORT", NULL },
+	{ "id", "ID", NULL },
+	{ "serial", "SERIAL", NULL },
+	{ "kind", "KIND", NULL },
+	{ "holder", "HELD BY", NULL },
+	{ "input", "INPUT", NULL },
+	{ "label", "NAME", NULL },
+};
 static const struct render_column question_columns[] = {
 	{ "id", "N", NULL },
 	{ "guest", "GUEST", NULL },
@@ -284,6 +301,8 @@ static const struct render_kind kinds[] = {
 	{ TABLE("machine", machine_columns) },
 	{ TABLE("monitor", monitor_columns) },
 	{ TABLE("display", display_columns) },
+	{ TABLE("input", input_columns), .note = "note", .note_of = "name" },
+	{ TABLE("usb", usb_columns) },
 	{ TABLE("question", question_columns) },
 	{ .type = "ping", .line = ping_line },
 	{ .type = "code", .line = code_line },

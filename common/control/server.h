@@ -34,6 +34,8 @@ DEFINE_CLEANUP(control_server, control_server_free);
 uid_t control_client_uid(const struct control_client *c);
 /* True for root and for the daemon's own user: may pair, rekey, shut down, answer. */
 bool control_client_is_privileged(const struct control_client *c);
+/* Bytes that wait for it to read them. */
+size_t control_client_queued(const struct control_client *c);
 /* The caller's mark on the connection. */
 void control_client_set_data(struct control_client *c, void *data);
 void *control_client_data(const struct control_client *c);

@@ -48,14 +48,23 @@ static void send_monitors(struct hostd *h, struct control_client *c, bool displa
 		control_send(c, "display", show_display(&h->displays[i]));
 }
 
+static void send_inputs(struct hostd *h, struct control_client *c)
+{
+	for (int i = 0; i < hostd_world(h)->n_devices; i++)
+		control_send(c, "input", show_input(h, i));
+}
+
 static void command_status(
 	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
-	(void)g;
-	(void)r;
+	if (r->flags & CONTROL_FLAG_WATCH) {
+		command_events(h, g, c, r);
+		return;
+	}
 	control_send(c, "host", show_host(h));
 	send_guests(h, c);
 	send_monitors(h, c, false);
+	send_inputs(h, c);
 	control_finish(c, EXIT_CODE_OK, NULL, "%s", "");
 }
 
@@ -124,12 +133,8 @@ static void on_switch_step(void *userdata, int n, const struct step *s, const ch
 {
 	struct control_client *c = userdata;
 	struct hostd *h = control_client_data(c);
-	json_object *o = show_step(&h->world, n, s);
 
-	json_object_object_add(o, "state", json_object_new_string(state));
-	json_object_object_add(o, "ms", json_object_new_int((int)ms));
-	json_object_object_add(o, "detail", json_object_new_string(escape(detail)));
-	control_send(c, "step", o);
+	control_send(c, "step", show_step_taken(&h->world, n, s, state, ms, detail));
 }
 
 static void on_switch_done(void *userdata, enum exit_code code, const char *text)
@@ -140,7 +145,13 @@ static void on_switch_done(void *userdata, enum exit_code code, const char *text
 static void command_switch(
 	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
-	struct intent i = { .target = r->name, .force = r->flags & CONTROL_FLAG_FORCE };
+	struct intent i = {
+		.target = r->name,
+		.force = r->flags & CONTROL_FLAG_FORCE,
+		.no_start = r->flags & CONTROL_FLAG_NO_START,
+		.wait = r->flags & CONTROL_FLAG_WAIT,
+		.timeout_ms = r->value < 86400 ? r->value * 1000 : 86400000,
+	};
 	struct seat_request request = {
 		.step = on_switch_step, .done = on_switch_done, .userdata = c
 	};
@@ -158,6 +169,23 @@ static void command_switch(
 	}
 	snprintf(who, sizeof(who), "uid %u", control_client_uid(c));
 	seat_switch(h, &i, who, &request);
+}
+
+static void command_rescue(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
+{
+	struct seat_request request = {
+		.step = on_switch_step, .done = on_switch_done, .userdata = c
+	};
+	bool force = r->flags & CONTROL_FLAG_FORCE;
+
+	(void)g;
+	if (force && !control_client_is_privileged(c)) {
+		control_finish(c, EXIT_CODE_REFUSED, NULL,
+			"with --force guests are stopped, which is for root: use sudo");
+		return;
+	}
+	seat_rescue(h, force, &request);
 }
 
 /* --- what changes more than the seat
@@ -289,6 +317,9 @@ static const struct command {
 	[CONTROL_ANSWER] = { command_answer, true, NO_GUEST },
 	[CONTROL_POLICY] = { command_policy, false, A_GUEST },
 	[CONTROL_RELOAD] = { command_reload, true, NO_GUEST },
+	[CONTROL_RESCUE] = { command_rescue, false, NO_GUEST },
+	[CONTROL_EVENTS] = { command_events, false, NO_GUEST },
+	[CONTROL_INPUTS] = { command_inputs, false, NO_GUEST },
 };
 
 void commands_handle(struct control_client *c, const struct control_request *r, void *userdata)
@@ -321,6 +352,7 @@ void commands_gone(struct control_client *c, void *userdata)
 {
 	struct hostd *h = userdata;
 
+	events_gone(h, c);
 	seat_forget(h, c);
 	power_forget(h, c);
 	keys_forget_client(h, c);

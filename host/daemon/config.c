@@ -94,6 +94,15 @@ static enum conf_verdict command_value(
 	return CONF_OK;
 }
 
+static enum conf_verdict primary_value(
+	const struct conf_at *at, const char *value, struct config *c)
+{
+	if (strcmp(value, "auto") && strcmp(value, "none"))
+		return pci_value(at, value, c->primary_gpu);
+	snprintf(c->primary_gpu, sizeof(c->primary_gpu), "%s", value);
+	return CONF_OK;
+}
+
 static enum conf_verdict host_entry(const struct conf_at *at, const char *value, struct config *c)
 {
 	if (!strcmp(at->key, "libvirt"))
@@ -107,6 +116,12 @@ static enum conf_verdict host_entry(const struct conf_at *at, const char *value,
 		return conf_seconds(at, value, 0, 3600, &c->shutdown_delay_s);
 	if (!strcmp(at->key, "shutdown-command"))
 		return command_value(at, value, c);
+	if (!strcmp(at->key, "primary-gpu"))
+		return primary_value(at, value, c);
+	if (!strcmp(at->key, "confirm-limit"))
+		return conf_seconds(at, value, 0, 600, &c->confirm_limit_s);
+	if (!strcmp(at->key, "silence-limit"))
+		return conf_seconds(at, value, 0, 3600, &c->silence_limit_s);
 	return CONF_UNKNOWN_KEY;
 }
 
@@ -247,9 +262,14 @@ static enum conf_verdict host_conf_entry(
 {
 	struct reading *r = userdata;
 	const char *name = conf_section_name(at->section, "monitor");
+	const char *input = conf_section_name(at->section, "input");
 
 	if (!strcmp(at->section, "host"))
 		return at->key ? host_entry(at, value, r->c) : CONF_OK;
+	if (!strcmp(at->section, "hotkey"))
+		return hotkeys_config_entry(at, value, &r->c->hotkeys);
+	if (input)
+		return inputs_config_entry(at, input, value, &r->c->inputs);
 	if (!name)
 		return CONF_UNKNOWN_SECTION;
 	if (!at->key) {
@@ -309,6 +329,8 @@ static void check_monitors(const struct reading *r, const char *file, struct con
 
 static enum conf_verdict guest_entry(const struct conf_at *at, const char *value, void *userdata)
 {
+	/* in the order of enum world_conflict */
+	static const char *const conflicts[] = { "shutdown", "refuse", "force" };
 	struct config_guest *g = userdata;
 
 	if (at->section[0] && strcmp(at->section, "guest"))
@@ -321,6 +343,12 @@ static enum conf_verdict guest_entry(const struct conf_at *at, const char *value
 		return conf_path(at, value, g->channel, sizeof(g->channel));
 	if (!strcmp(at->key, "token"))
 		return conf_path(at, value, g->token, sizeof(g->token));
+	if (!strcmp(at->key, "on-conflict"))
+		return conf_word(at, value, conflicts, ARRAY_SIZE(conflicts), &g->on_conflict);
+	if (!strcmp(at->key, "stop-limit"))
+		return conf_seconds(at, value, 1, 3600, &g->stop_limit_s);
+	if (!strcmp(at->key, "start-limit"))
+		return conf_seconds(at, value, 1, 3600, &g->start_limit_s);
 	if (!strcmp(at->key, "gpu")) {
 		if (g->n_gpus == WORLD_MAX_GPUS) {
 			conf_error(at, "more than %d GPUs", WORLD_MAX_GPUS);
@@ -407,6 +435,9 @@ static struct config *config_default(const char *dir)
 		return NULL;
 	c->ddc = true;
 	c->shutdown_delay_s = 15;
+	c->confirm_limit_s = 15;
+	c->silence_limit_s = 15;
+	snprintf(c->primary_gpu, sizeof(c->primary_gpu), "auto");
 	snprintf(c->libvirt, sizeof(c->libvirt), "qemu:///system");
 	snprintf(c->policy_dir, sizeof(c->policy_dir), "%s/policy.d", dir);
 	return c;
@@ -428,6 +459,7 @@ int config_load(const char *dir, struct config **ret, char error[CONFIG_ERROR_SI
 		if (e >= 0 || e == -ENOENT)
 			e = 0;
 		check_monitors(&r, path, &report);
+		inputs_config_check(&c->inputs, path, &report);
 	}
 	if (snprintf(path, sizeof(path), "%s/guests.d", dir) < (int)sizeof(path))
 		e = load_guests(c, path, &report) < 0 ? -EIO : e;

@@ -8,6 +8,7 @@
 #define VA_HOSTD_CONFIG_H
 
 #include "common/base/conf.h"
+#include "host/daemon/inputs-config.h"
 #include "host/daemon/world.h"
 
 #include <limits.h>
@@ -24,6 +25,8 @@ struct config_guest {
 	char token[PATH_MAX]; /* where the one-time pairing token is put; "" : the usual place */
 	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE]; /* what the definition does not show */
 	int n_gpus;
+	uint32_t on_conflict;                 /* enum world_conflict */
+	uint32_t stop_limit_s, start_limit_s; /* 0: the usual */
 };
 
 struct config {
@@ -31,9 +34,14 @@ struct config {
 	char policy_dir[PATH_MAX];
 	uint32_t shutdown_delay_s;                   /* 0 to 3600 */
 	char *shutdown_command[CONFIG_MAX_ARGS + 1]; /* instead of logind; [0] NULL: logind */
-	bool ddc;                                    /* false: the host has no DDC worker */
+	char primary_gpu[WORLD_PCI_SIZE];            /* "auto", "none", or an address */
+	uint32_t confirm_limit_s; /* how long a target has to confirm that it lives; 0: not asked */
+	uint32_t silence_limit_s; /* how long a holder may be silent; 0: for ever */
+	bool ddc;                 /* false: the host has no DDC worker */
 	struct world_monitor monitors[WORLD_MAX_MONITORS];
 	int n_monitors;
+	struct config_inputs inputs;
+	struct config_hotkeys hotkeys;
 	struct config_guest *guests;
 	int n_guests;
 };

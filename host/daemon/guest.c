@@ -94,14 +94,26 @@ bool guest_has_channel(const struct guest *g)
 	return g->uuid[0] && (g->virt_flags & VIRT_FLAG_CHANNEL);
 }
 
-bool guest_is_paused(const struct guest *g)
+enum world_state guest_world_state(const struct guest *g)
 {
-	return g->uuid[0] && g->virt_state != VIRT_STATE_OFF && !guest_is_running(g);
+	if (!g->uuid[0])
+		return g->connected ? WORLD_RUNNING : WORLD_OFF;
+	switch (g->virt_state) {
+	case VIRT_STATE_RUNNING: return WORLD_RUNNING;
+	case VIRT_STATE_PAUSED: return WORLD_PAUSED;
+	case VIRT_STATE_STOPPING: return WORLD_STOPPING;
+	default: return WORLD_OFF;
+	}
 }
 
-/* Only GPUs that a monitor's input names matter for the seat. */
-static bool is_at_monitor(const struct config *c, const char *pci)
+/* A GPU of this machine, or what a monitor's input names as one. */
+static bool is_gpu(const struct hostd *h, const char *pci)
 {
+	const struct config *c = h->config;
+
+	for (int i = 0; i < h->n_gpus; i++)
+		if (!strcmp(h->gpus[i], pci))
+			return true;
 	for (int m = 0; m < c->n_monitors; m++)
 		for (int i = 0; i < c->monitors[m].n_inputs; i++)
 			if (!strcmp(c->monitors[m].inputs[i].gpu, pci))
@@ -122,7 +134,7 @@ static void collect_gpus(struct guest *g)
 {
 	g->n_gpus = 0;
 	for (int i = 0; i < g->n_hostdevs; i++)
-		if (is_at_monitor(g->h->config, g->hostdevs[i]))
+		if (is_gpu(g->h, g->hostdevs[i]))
 			add_gpu(g, g->hostdevs[i]);
 	for (int i = 0; g->conf && i < g->conf->n_gpus; i++)
 		add_gpu(g, g->conf->gpus[i]);

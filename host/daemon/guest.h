@@ -50,8 +50,10 @@ struct guest {
 	bool virt_told;                  /* libvirt has named it since the connection came up */
 	char (*hostdevs)[VIRT_PCI_SIZE]; /* PCI devices of libvirt's definition */
 	int n_hostdevs;
-	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE]; /* those of them at monitors, and its conf's */
+	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE]; /* those of them that are GPUs, and its conf's */
 	int n_gpus;
+	struct virt_usb usb[VIRT_MAX_USB]; /* what it holds of the host's USB devices now */
+	uint32_t n_usb;
 
 	struct worker *link;
 	bool connecting, connected;
@@ -96,7 +98,7 @@ void guest_remove(struct guest *g);
 void guest_update(struct guest *g);
 /* True while its machine runs, as far as is known: libvirt's word, or plain QEMU's channel. */
 bool guest_is_running(const struct guest *g);
-bool guest_is_paused(const struct guest *g); /* or on its way up or down: not running, not off */
+enum world_state guest_world_state(const struct guest *g);
 bool guest_has_channel(const struct guest *g);
 void guest_connect(struct guest *g);
 void guest_channel_lost(struct guest *g, uint64_t at_least_usec);

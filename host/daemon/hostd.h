@@ -8,10 +8,12 @@
  *	main.c		start, signals			config.c reload.c	files
  *	world.c plan.c	pure: what is, what to do	execute.c	doing it
  *	now.c		the world, from all below
- *	seat.c		the arbiter of switches		monitors.c	the host's DDC worker
+ *	seat*.c		the arbiter of switches		monitors.c	the host's DDC worker
  *	guest*.c	guests and their va-links	virt.c		libvirt, through va-virt
  *	requests.c	what guests ask			keys.c		records, pairing, rekeying
  *	power*.c	the host's shutdown		commands*.c	the control socket
+ *	inputs*.c	keyboards, mice			events.c	who follows what changes
+ *	hotkey.c	the keyboard's own way to ask
  */
 #ifndef VA_HOSTD_HOSTD_H
 #define VA_HOSTD_HOSTD_H
@@ -23,11 +25,20 @@
 #include "host/daemon/config.h"
 #include "host/daemon/execute.h"
 #include "host/daemon/guest.h"
+#include "host/daemon/seat-journal.h"
 #include "host/daemon/plan.h"
 
 #define HOSTD_MAX_MACHINES (CONFIG_MAX_GUESTS + 1)
+#define SEAT_ASKED         8
+#define HOSTD_MAX_GPUS     16
 
 struct power;
+struct inputs;
+struct events;
+struct hotkey;
+struct recovery;
+struct rescue;
+struct seat_queued;
 
 /* Who waits for a switch: either may be NULL; done is called once, and nothing after it. */
 struct seat_request {
@@ -40,6 +51,8 @@ struct seat_request {
 struct hostd {
 	sd_event *event;
 	const char *config_dir, *state_dir, *run_dir, *libexec;
+	const char *sysfs; /* NULL: /sys; tests have one of their own */
+	const char *dev;   /* NULL: /dev */
 	struct config *config;
 	struct policy *policy; /* never NULL once started; a broken one denies everything */
 	char policy_error[CONFIG_ERROR_SIZE]; /* "": it is in order */
@@ -55,7 +68,7 @@ struct hostd {
 	int32_t learned[WORLD_MAX_MONITORS][WORLD_MAX_INPUTS]; /* what it reads as while shown */
 
 	struct worker *virt;
-	bool virt_up;
+	bool virt_up, virt_synced; /* synced: every domain has been told once */
 	char virt_detail[160];
 	struct worker *ddc;
 	struct ddc_display displays[DDC_MAX_DISPLAYS];
@@ -65,11 +78,31 @@ struct hostd {
 	struct seat_request seat_request; /* of the execution; zeros: nobody to tell */
 	struct seat_request home_after;   /* waits for its end; done NULL: nobody */
 	uint64_t n_switches;
-	bool reload_after;           /* a reload waits for its end */
-	sd_event_source *home_again; /* another try to take the monitors home */
-	int home_tries;
+	struct plan plan;            /* of the execution */
+	struct seat_journal journal; /* the same */
+	struct seat_queued *queue;   /* who waits for its end */
+	struct rescue *rescue;       /* NULL: none is under way */
+	struct recovery *recovery;   /* of a switch that an earlier va-hostd left; NULL: none */
+	char asked[SEAT_ASKED]
+		  [NAME_MAX_LEN + 1]; /* to whom the seat was to go, the last one last */
+	int n_asked;
+	bool holder_answered; /* the holder has had a session since it has the seat */
+	int given_by;         /* the lost holder; the seat is being given on */
+	unsigned int give_tries;
+	uint64_t given_switch; /* number of the one that failed to */
+	sd_event_source *give_again;
+	sd_event_source *silence;         /* until a holder that fell silent loses the seat */
+	char primary_gpu[WORLD_PCI_SIZE]; /* "" : none, or none is known */
+	char gpus[HOSTD_MAX_GPUS][WORLD_PCI_SIZE]; /* of this machine, whoever has them */
+	int n_gpus;
+	enum world_writer worked[WORLD_MAX_MONITORS]; /* who was heard there last */
+	sd_event_source *changed; /* the world has: from the loop, whoever waits looks again */
+	bool reload_after;        /* a reload waits for its end */
 	struct control_server *control;
 	struct power *power;
+	struct inputs *inputs; /* NULL: not started */
+	struct events *events;
+	struct hotkey *hotkey;
 	uint32_t next_question;
 };
 
@@ -95,9 +128,12 @@ void hostd_reload_later(struct hostd *h);
 
 /* --- seat.c: one arbiter for every switch ------------------------------------------------------
  */
+/* From the loop's first turn on; what an earlier va-hostd left is finished or undone. */
+int seat_start(struct hostd *h);
 /*
  * Starts the switch, or refuses: its answer then comes at once through done, as it does when
- * another switch is under way (EXIT_CODE_BUSY). who: for the audit line.
+ * another switch is under way (EXIT_CODE_BUSY) unless the intent says to wait: then it waits for
+ * that one's end. who: for the audit line.
  */
 void seat_switch(
 	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r);
@@ -107,9 +143,15 @@ void seat_go_home(struct hostd *h, const struct seat_request *r);
 /* Who asked has left: go on, tell nobody. */
 void seat_forget(struct hostd *h, const void *userdata);
 bool seat_is_busy(const struct hostd *h);
-/* A machine stopped or fell silent: if it had the seat, take it home. */
+/* Monitors, keyboards and mice and the primary GPU come home, whatever is under way. */
+void seat_rescue(struct hostd *h, bool force, const struct seat_request *r);
+/* A machine stopped: if it had the seat, it goes to the next who was asked for, or home. */
 void seat_machine_lost(struct hostd *h, int machine);
 void seat_free(struct hostd *h);
+
+/* --- gpus.c
+ * --------------------------------------------------------------------------------------- */
+void gpus_find(struct hostd *h);
 
 /* --- monitors.c: the host's own DDC worker
  * ---------------------------------------------------------- */
@@ -136,6 +178,62 @@ int virt_start(struct hostd *h);
 void virt_stop(struct hostd *h);
 /* Ask for the channel of a libvirt guest; guest_channel_arrived() answers. */
 int virt_connect(struct guest *g);
+/*
+ * Has a va-virt of its own carry out request, within its limit_ms. done is called exactly once,
+ * never before this returns; error: 0 or negative errno, detail (printable, may be "") borrowed.
+ * *ret (or NULL) is good until then, for virt_do_stop(): done is not called any more; what
+ * libvirt has begun may still happen.
+ */
+struct virt_doing;
+typedef void virt_done_fn(void *userdata, int error, const char *detail);
+int virt_do(struct hostd *h, const struct virt_request *request, virt_done_fn *done, void *userdata,
+	struct virt_doing **ret);
+void virt_do_stop(struct virt_doing *d); /* NULL is fine */
+/* What a va-virt needs of our environment to find libvirt: how many, each to be freed. */
+#define VIRT_ENV_MAX 8
+size_t virt_environment(char *env[VIRT_ENV_MAX + 1]);
+
+/* --- inputs.c: keyboards, mice and other USB devices that move with the seat -------------------
+ */
+/* Configured devices are world.devices, in the order of the configuration. */
+int inputs_start(struct hostd *h);
+void inputs_stop(struct hostd *h);
+void inputs_reload(struct hostd *h); /* the configuration is another one */
+/* Guests, or what they hold, have changed. */
+void inputs_refresh(struct hostd *h);
+void inputs_world(struct hostd *h, struct world *w);
+/*
+ * Gives device to a guest that runs, taking it from another guest if need be; takes it from a
+ * machine (that does not have it: done). The device is looked up on the bus at that moment.
+ * done is called exactly once, never before this returns; error 0 or a negative errno: -ENODEV
+ * not plugged in, -ENOTUNIQ several fit, -EBUSY libvirt's or the guest's no, -ETIMEDOUT.
+ * A second move of a device waits for the first; returns -EBUSY for a third (no done then).
+ */
+typedef void inputs_done_fn(void *userdata, int error, const char *detail);
+int inputs_attach(struct hostd *h, int device, int machine, uint32_t limit_ms, inputs_done_fn *done,
+	void *userdata);
+int inputs_detach(struct hostd *h, int device, int machine, uint32_t limit_ms, inputs_done_fn *done,
+	void *userdata);
+/* What is just being given to a guest comes back after that; who asked is told -ECANCELED. */
+void inputs_come_home(struct hostd *h);
+/* Nobody wants to know any more. */
+void inputs_forget(struct hostd *h, const void *userdata);
+
+/* --- hotkey.c: hotkeys on the keyboards that the host has ------------------------------------------ */
+#define EVDEV_NUMBER_MAX 1024 /* eventN: as many as the kernel has minors for */
+int hotkey_start(struct hostd *h); /* nothing where none is configured */
+void hotkey_stop(struct hostd *h);
+
+/* --- events.c: clients that follow what changes --------------------------------------------------
+ */
+int events_start(struct hostd *h);
+void events_stop(struct hostd *h);
+/* Something that status shows may have changed. Cheap while nobody follows. */
+void events_poke(struct hostd *h);
+/* A step of a switch, which is no state: told as it happens. */
+void events_step(struct hostd *h, int n, const struct step *s, const char *state, unsigned int ms,
+	const char *detail);
+void events_gone(struct hostd *h, const struct control_client *c);
 
 /* --- keys.c: records, pairing, rekeying
  * ------------------------------------------------------------- */

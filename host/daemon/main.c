@@ -155,12 +155,15 @@ static int start(struct hostd *h)
 		r = set_up_signals(h);
 	if (r >= 0)
 		r = power_init(h);
+	if (r >= 0)
+		r = events_start(h);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
 		return r;
 	}
 	raise_limits();
 	find_link_user(h);
+	gpus_find(h);
 	hostd_load_policy(h);
 	if (!h->policy)
 		return -ENOMEM;
@@ -173,7 +176,19 @@ static int start(struct hostd *h)
 	r = virt_start(h);
 	if (r < 0)
 		log_error("cannot start va-virt: %s; libvirt's guests are not known", strerror(-r));
+	r = inputs_start(h);
+	if (r < 0)
+		log_error("cannot follow keyboards and mice: %s; they stay where they are",
+			strerror(-r));
+	r = hotkey_start(h);
+	if (r < 0)
+		log_error("cannot start va-input: %s; hotkeys are not heard", strerror(-r));
 	hostd_take_guests(h);
+	r = seat_start(h);
+	if (r < 0) {
+		log_error("cannot watch the seat: %s", strerror(-r));
+		return r;
+	}
 	sd_event_set_watchdog(h->event, true);
 	sd_notifyf(0, "READY=1\nSTATUS=%d guests configured", h->config->n_guests);
 	return 0;
@@ -184,12 +199,15 @@ static void stop(struct hostd *h)
 	sd_notify(0, "STOPPING=1");
 	h->stopping = true;
 	seat_free(h);
+	hotkey_stop(h);
+	inputs_stop(h);
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
 		if (h->guests[i])
 			guest_remove(h->guests[i]);
 	virt_stop(h);
 	monitors_stop(h);
 	control_server_free(TAKE(h->control));
+	events_stop(h);
 	power_free(h);
 	policy_free(TAKE(h->policy));
 	config_free(TAKE(h->config));
@@ -231,7 +249,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
 	static struct hostd h;
-	const char *libexec = getenv("VIRT_AID_LIBEXEC");
+	const char *libexec = getenv("VIRT_AID_LIBEXEC"), *root = getenv("VIRT_AID_ROOT");
+	static char sysfs[PATH_MAX], dev[PATH_MAX];
 	struct options o = { "/etc/virt-aid", "/var/lib/virt-aid", "/run/virt-aid",
 		libexec ? libexec : VA_LIBEXECDIR, false, false };
 	char error[CONFIG_ERROR_SIZE];
@@ -248,6 +267,11 @@ int main(int argc, char **argv)
 	h.state_dir = o.state_dir;
 	h.run_dir = o.run_dir;
 	h.libexec = o.libexec;
+	if (root && hostd_path(sysfs, sizeof(sysfs), root, NULL, "sys", "") &&
+		hostd_path(dev, sizeof(dev), root, NULL, "dev", "")) {
+		h.sysfs = sysfs;
+		h.dev = dev;
+	}
 	h.world_stale = true;
 	if (config_load(o.config_dir, &h.config, error) < 0) {
 		log_error("%s", error);

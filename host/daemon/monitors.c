@@ -47,7 +47,7 @@ bool monitors_display_is_valid(const struct ddc_display *d)
 void monitors_learn(struct hostd *h, int monitor, int input, int32_t value)
 {
 	h->shown[monitor] = input;
-	if (input >= 0)
+	if (input >= 0 && value != INPUT_NOT_READ)
 		h->learned[monitor][input] = value;
 	hostd_world_changed(h);
 }

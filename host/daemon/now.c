@@ -29,6 +29,9 @@ bool hostd_path(char *out, size_t size, const char *dir, const char *sub, const 
 void hostd_world_changed(struct hostd *h)
 {
 	h->world_stale = true;
+	events_poke(h);
+	if (h->changed)
+		sd_event_source_set_enabled(h->changed, SD_EVENT_ONESHOT);
 }
 
 static void add_machine(struct hostd *h, const struct guest *g)
@@ -37,13 +40,21 @@ static void add_machine(struct hostd *h, const struct guest *g)
 
 	*m = (struct world_machine){
 		.known = true,
-		.running = guest_is_running(g),
-		.paused = guest_is_paused(g),
+		.state = guest_world_state(g),
 		.session = g->state == LINK_UP,
+		.agent = g->paired && guest_has_channel(g),
+		.startable = g->uuid[0] && h->virt_up && (g->virt_flags & VIRT_FLAG_PERSISTENT),
 		.n_gpus = g->n_gpus,
 	};
 	memcpy(m->name, g->name, sizeof(m->name));
 	memcpy(m->gpus, g->gpus, sizeof(m->gpus));
+	for (int i = 0; i < g->n_hostdevs && i < WORLD_MAX_HOSTDEVS; i++)
+		memcpy(m->hostdevs[m->n_hostdevs++], g->hostdevs[i], WORLD_PCI_SIZE);
+	if (g->conf) {
+		m->on_conflict = g->conf->on_conflict;
+		m->stop_limit_ms = g->conf->stop_limit_s * 1000;
+		m->start_limit_ms = g->conf->start_limit_s * 1000;
+	}
 	h->world.n_machines = g->slot + 1;
 }
 
@@ -57,6 +68,7 @@ static void add_monitors(struct hostd *h)
 		struct world_monitor *m = &w->monitors[i];
 
 		m->shown = h->shown[i] < m->n_inputs ? h->shown[i] : -1;
+		m->worked = h->worked[i];
 		for (int k = 0; k < m->n_inputs; k++) /* the user's word counts more */
 			if (m->sources[k].read == INPUT_NOT_READ)
 				m->sources[k].read = h->learned[i][k];
@@ -79,7 +91,7 @@ static void derive_holder(struct hostd *h)
 		return;
 	gpu = m->inputs[m->shown].gpu;
 	owner = world_gpu_owner(w, gpu);
-	if (owner != WORLD_HOST || !now->known || !world_has_gpu(now, gpu))
+	if (owner != WORLD_HOST || !now->known || !world_has(now, gpu))
 		w->holder = owner;
 }
 
@@ -92,7 +104,7 @@ const struct world *hostd_world(struct hostd *h)
 	h->world_stale = false;
 	w->machines = h->machines;
 	h->machines[WORLD_HOST] =
-		(struct world_machine){ .known = true, .running = true, .session = true };
+		(struct world_machine){ .known = true, .state = WORLD_RUNNING, .session = true };
 	snprintf(h->machines[WORLD_HOST].name, sizeof(h->machines[WORLD_HOST].name), "host");
 	w->n_machines = 1;
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++) {
@@ -101,6 +113,10 @@ const struct world *hostd_world(struct hostd *h)
 			add_machine(h, h->guests[i]);
 	}
 	add_monitors(h);
+	inputs_world(h, w);
+	w->deaf_host = !h->config->ddc;
+	w->confirm_ms = h->config->confirm_limit_s * 1000;
+	memcpy(w->primary_gpu, h->primary_gpu, sizeof(w->primary_gpu));
 	if (!h->holder_moved)
 		derive_holder(h);
 	return w;

@@ -1,154 +1,189 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* How the seat moves; see plan.h. Pure. */
-#include "host/daemon/plan.h"
-
-#include "common/ddc/ipc.h"
+/* How the seat moves: the order of things, and what is refused; see plan.h. Pure. */
+#include "host/daemon/plan-internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define CHECK_LIMIT_MS 10000u /* the slowest monitor seen takes 8 s to answer after a switch */
-#define WRITE_LIMIT_MS ((uint32_t)(DDC_LIMIT_SET_USEC / 1000))
-
-__attribute__((format(printf, 3, 4))) static void refuse(
-	struct plan *p, enum exit_code code, const char *fmt, ...)
+void planning_refuse(struct planning *a, enum exit_code code, const char *fmt, ...)
 {
 	va_list ap;
 
-	p->refusal = code;
-	p->n_steps = 0;
+	a->p->refusal = code;
+	a->p->n_steps = 0;
 	va_start(ap, fmt);
-	vsnprintf(p->reason, sizeof(p->reason), fmt, ap);
+	vsnprintf(a->p->reason, sizeof(a->p->reason), fmt, ap);
 	va_end(ap);
 }
 
-static void add(struct plan *p, enum step_kind kind, int actor, int monitor, int input, int undo,
-	bool only_if_failed)
+struct step *planning_add(struct planning *a, enum step_kind kind, int actor, uint32_t limit_ms)
 {
-	p->steps[p->n_steps++] = (struct step){
+	struct plan *p = a->p;
+	struct step *s = &p->steps[p->n_steps];
+
+	if (p->n_steps < PLAN_MAX_STEPS - 1) /* the bounds of the world make more impossible */
+		p->n_steps++;
+	*s = (struct step){
 		.kind = kind,
-		.only_if_failed = only_if_failed,
 		.actor = actor,
-		.monitor = monitor,
-		.input = input,
-		.undo_input = undo,
-		.limit_ms = kind == STEP_CHECK   ? CHECK_LIMIT_MS
-			    : kind == STEP_WRITE ? WRITE_LIMIT_MS
-						 : 0,
+		.machine = p->target,
+		.input = -1,
+		.undo_input = -1,
+		.limit_ms = limit_ms,
 	};
+	return s;
 }
 
-static bool can_act(const struct world *w, int machine)
+bool planning_stops(const struct planning *a, int machine)
 {
-	return machine >= 0 && w->machines[machine].running && w->machines[machine].session;
-}
-
-/* The writer that is seen now: the owner of the shown input, or of the holder's if unknown. */
-static int shown_side(const struct world *w, const struct world_monitor *m, int *ret_input)
-{
-	int input = m->shown >= 0 ? m->shown : world_input_of(w, m, w->holder);
-
-	*ret_input = input;
-	return input >= 0 ? world_gpu_owner(w, m->inputs[input].gpu) : WORLD_NOBODY;
-}
-
-static bool plan_monitor(const struct world *w, struct plan *p, int monitor, bool force)
-{
-	const struct world_monitor *m = &w->monitors[monitor];
-	int input = world_input_of(w, m, p->target), before, pusher;
-	bool pull = can_act(w, p->target);
-
-	if (input < 0)
-		return true;
-	pusher = shown_side(w, m, &before);
-	if (pusher == p->target) {
-		/* it is on show already; writing again only blanks the screen */
-		if (!force && m->shown == input)
+	for (int i = 0; i < a->n_stopped; i++)
+		if (a->stopped[i] == machine)
 			return true;
-		pusher = WORLD_NOBODY;
-	}
-	if (pusher >= 0 && can_act(w, pusher))
-		add(p, STEP_WRITE, pusher, monitor, input, before, false);
-	else
-		pusher = WORLD_NOBODY;
-	if (pull)
-		add(p, STEP_WRITE, p->target, monitor, input, before, pusher >= 0);
-	else if (pusher < 0)
-		return false;
-	if (!m->unreadable)
-		add(p, STEP_CHECK, pull ? p->target : pusher, monitor, input, -1, false);
-	return true;
+	return false;
 }
 
-static bool may_go_there(const struct world *w, const struct intent *i, struct plan *p)
+int planning_owner(const struct planning *a, const char *gpu)
+{
+	int owner;
+
+	if (a->starts && world_has(&a->w->machines[a->p->target], gpu))
+		return a->p->target;
+	owner = world_gpu_owner(a->w, gpu);
+	return planning_stops(a, owner) ? WORLD_HOST : owner;
+}
+
+bool planning_can_act(const struct planning *a, int machine)
+{
+	const struct world_machine *m;
+
+	if (machine == WORLD_NOBODY || planning_stops(a, machine))
+		return false;
+	if (machine == WORLD_HOST)
+		return !a->w->deaf_host;
+	if (machine == a->p->target)
+		return a->answers;
+	m = &a->w->machines[machine];
+	return world_is_running(m) && m->session;
+}
+
+/* --- who is meant --------------------------------------------------------------------------------
+ */
+
+static bool is_alive(const struct world *w, int machine)
 {
 	const char *why;
 
-	p->target = world_find(w, i->target);
-	if (p->target < 0) {
-		refuse(p, EXIT_CODE_REFUSED, "there is no machine called %s (va-host list)",
-			escape(i->target));
-		return false;
+	return w->machines[machine].known && w->machines[machine].state == WORLD_RUNNING &&
+	       w->machines[machine].session && world_is_target(w, machine, &why);
+}
+
+/* The host comes first, guests follow by name. */
+static int compare(const struct world *w, int a, int b)
+{
+	if (a == WORLD_HOST || b == WORLD_HOST)
+		return (a != WORLD_HOST) - (b != WORLD_HOST);
+	return strcmp(w->machines[a].name, w->machines[b].name);
+}
+
+static int find_neighbour(const struct world *w, int direction)
+{
+	int best = WORLD_NOBODY, around = WORLD_NOBODY; /* around: the other end of the ring */
+
+	for (int i = 0; i < w->n_machines; i++) {
+		int c = compare(w, i, w->holder) * direction;
+
+		if (i == w->holder || !is_alive(w, i))
+			continue;
+		if (c > 0 && (best < 0 || compare(w, i, best) * direction < 0))
+			best = i;
+		if (around < 0 || compare(w, i, around) * direction < 0)
+			around = i;
 	}
-	if (!world_is_target(w, p->target, &why)) {
-		refuse(p, EXIT_CODE_REFUSED, "%s cannot have the seat: %s", i->target, why);
-		return false;
+	return best >= 0 ? best : around;
+}
+
+int plan_find_target(const struct world *w, const char *target)
+{
+	int machine = world_find(w, target); /* a guest called "next" is meant by its name */
+
+	if (machine != WORLD_NOBODY)
+		return machine;
+	if (!strcmp(target, "next"))
+		return find_neighbour(w, 1);
+	if (!strcmp(target, "prev"))
+		return find_neighbour(w, -1);
+	return WORLD_NOBODY;
+}
+
+int plan_find_heir(const struct world *w, int loser, const int *asked, int n)
+{
+	const char *why;
+
+	while (n-- > 0)
+		if (asked[n] > WORLD_HOST && asked[n] < w->n_machines && asked[n] != loser &&
+			is_alive(w, asked[n]))
+			return asked[n];
+	if (world_is_target(w, WORLD_HOST, &why))
+		return WORLD_HOST;
+	for (int i = 1; i < w->n_machines; i++)
+		if (i != loser && is_alive(w, i))
+			return i;
+	return WORLD_NOBODY;
+}
+
+/* --- whether -------------------------------------------------------------------------------------
+ */
+
+static bool find_target(struct planning *a)
+{
+	const char *target = a->i->target;
+
+	a->p->target = plan_find_target(a->w, target);
+	if (a->p->target >= 0)
+		return true;
+	if (!strcmp(target, "next") || !strcmp(target, "prev"))
+		planning_refuse(a, EXIT_CODE_REFUSED, "nobody else is there to switch to");
+	else
+		planning_refuse(a, EXIT_CODE_REFUSED,
+			"there is no machine called %s (va-host list)", escape(target));
+	return false;
+}
+
+static bool may_go_there(struct planning *a)
+{
+	const struct world_machine *m = &a->w->machines[a->p->target];
+	const char *why;
+
+	if (a->i->rescue || world_is_target(a->w, a->p->target, &why))
+		return true;
+	if (m->state == WORLD_STARTING && a->i->wait && world_has_screen(a->w, a->p->target))
+		return true;
+	planning_refuse(a, EXIT_CODE_REFUSED, "%s cannot have the seat: %s", m->name, why);
+	return false;
+}
+
+static void finish(struct planning *a)
+{
+	struct plan *p = a->p;
+
+	if (p->n_steps == 0 && a->w->holder == p->target && !a->i->rescue) {
+		snprintf(p->reason, sizeof(p->reason), "%s has the seat already",
+			a->w->machines[p->target].name);
+		return;
 	}
-	if (!w->machines[p->target].session && !i->force) {
-		refuse(p, EXIT_CODE_NOT_CONNECTED,
-			"no session with %s: start va-guestd in it, or say --force", i->target);
-		return false;
-	}
-	return true;
+	if (p->target != WORLD_HOST && a->answers && a->w->confirm_ms && !a->i->rescue)
+		planning_add(a, STEP_CONFIRM, p->target, a->w->confirm_ms);
+	planning_add(a, STEP_SEAT, WORLD_HOST, 0);
 }
 
 void plan_switch(const struct world *w, const struct intent *i, struct plan *ret)
 {
-	*ret = (struct plan){ .target = WORLD_NOBODY };
-	if (!may_go_there(w, i, ret))
+	struct planning a = { .w = w, .i = i, .p = ret };
+
+	*ret = (struct plan){ .target = WORLD_NOBODY, .best_effort = i->rescue };
+	if (!find_target(&a) || !may_go_there(&a) || !plan_machines(&a) || !plan_monitors(&a))
 		return;
-	for (int k = 0; k < w->n_monitors; k++)
-		if (!plan_monitor(w, ret, k, i->force)) {
-			refuse(ret, EXIT_CODE_NOT_CONNECTED,
-				"nobody can switch monitor %s: no session with the machine it "
-				"shows nor with %s",
-				w->monitors[k].name, i->target);
-			return;
-		}
-	if (ret->n_steps == 0 && w->holder == ret->target) {
-		snprintf(ret->reason, sizeof(ret->reason), "%s has the seat already", i->target);
-		return;
-	}
-	add(ret, STEP_SEAT, WORLD_HOST, 0, -1, -1, false);
-}
-
-void step_describe(const struct world *w, const struct step *s, char *out, size_t size)
-{
-	const struct world_monitor *m = &w->monitors[s->monitor];
-	const char *actor = w->machines[s->actor].name;
-
-	switch (s->kind) {
-	case STEP_WRITE:
-		snprintf(out, size, "%s writes input %s (0x%02x) to monitor %s%s", actor,
-			m->inputs[s->input].name, m->sources[s->input].write, m->name,
-			s->only_if_failed ? ", if that failed" : "");
-		break;
-	case STEP_CHECK:
-		snprintf(out, size, "%s reads monitor %s until it shows %s", actor, m->name,
-			m->inputs[s->input].name);
-		break;
-	case STEP_SEAT: snprintf(out, size, "the seat changes hands"); break;
-	}
-}
-
-void step_describe_undo(const struct world *w, const struct step *s, char *out, size_t size)
-{
-	const struct world_monitor *m = &w->monitors[s->monitor];
-
-	if (s->kind == STEP_WRITE && s->undo_input >= 0)
-		snprintf(out, size, "write input %s (0x%02x)", m->inputs[s->undo_input].name,
-			m->sources[s->undo_input].write);
-	else
-		snprintf(out, size, "-");
+	plan_devices(&a);
+	finish(&a);
 }

@@ -55,6 +55,7 @@ static void tell(struct guest *g, enum msg_event_kind kind, uint32_t seconds)
 
 void power_announce(struct hostd *h, enum msg_event_kind kind, uint32_t seconds)
 {
+	events_poke(h);
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
 		if (h->guests[i])
 			tell(h->guests[i], kind, seconds);

@@ -132,8 +132,14 @@ int hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE])
 	error[0] = '\0';
 	h->config = fresh;
 	keep_monitors(h, old);
+	gpus_find(h);
 	hostd_load_policy(h);
 	hostd_take_guests(h);
+	inputs_reload(h);
+	hotkey_stop(h);
+	r = hotkey_start(h);
+	if (r < 0)
+		log_error("cannot start va-input: %s; hotkeys are not heard", strerror(-r));
 	config_free(old);
 	restart_workers(h);
 	log_info("configuration and policy are read again");

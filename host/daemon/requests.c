@@ -212,7 +212,7 @@ int requests_answer(struct hostd *h, uint32_t number, bool yes)
 static bool is_feasible(struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *p)
 {
 	struct plan plan;
-	struct intent i = { .target = p->target };
+	struct intent i = { .target = p->target, .asker = g->slot };
 
 	if (p->operation != MSG_OP_SWITCH)
 		return true;
@@ -237,8 +237,22 @@ static const char *denial_text(
 	return "the host's policy denies it (on the host: va-host policy explain)";
 }
 
-static void on_prepare(struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *p)
+/* "next" and "prev" become the name that they mean now: that is what is judged and done. */
+static struct msg_prepare resolve(struct guest *g, const struct msg_prepare *p)
 {
+	struct msg_prepare r = *p;
+	const struct world *w = hostd_world(g->h);
+	int machine = p->operation == MSG_OP_SWITCH ? plan_find_target(w, p->target) : -1;
+
+	if (machine >= 0)
+		snprintf(r.target, sizeof(r.target), "%s", w->machines[machine].name);
+	return r;
+}
+
+static void on_prepare(
+	struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *asked)
+{
+	const struct msg_prepare resolved = resolve(g, asked), *p = &resolved;
 	struct policy_verdict v;
 
 	if (p->operation != MSG_OP_SWITCH && p->operation != MSG_OP_HOST_SHUTDOWN) {
@@ -303,7 +317,7 @@ static void on_scheduled(void *userdata, enum exit_code code, uint32_t delay_s, 
 static void act(struct guest *g, uint64_t session, uint32_t id, const struct msg_prepare *p,
 	const struct policy_verdict *v)
 {
-	struct intent i = { .target = p->target };
+	struct intent i = { .target = p->target, .asker = g->slot };
 	struct seat_request r = { .done = on_switched, .userdata = g };
 
 	g->commit_id = id;
@@ -345,7 +359,7 @@ static void add_machine(const struct world *w, int i, struct msg_result *r)
 {
 	const struct world_machine *m = &w->machines[i];
 	const char *why;
-	uint32_t flags = (m->running ? MSG_MACHINE_RUNNING : 0) |
+	uint32_t flags = (world_is_running(m) ? MSG_MACHINE_RUNNING : 0) |
 			 (m->session ? MSG_MACHINE_SESSION : 0) |
 			 (w->holder == i ? MSG_MACHINE_HOLDER : 0) |
 			 (world_is_target(w, i, &why) ? MSG_MACHINE_TARGET : 0);

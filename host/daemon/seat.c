@@ -1,141 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The arbiter of the seat: one switch at a time, whoever asks. A request during a switch is told
- * so. Plans come from plan.c and are walked by execute.c; who acts is found here: the host's own
- * DDC worker, or a guest over its session.
+ * so. Plans come from plan.c and are walked by execute.c through seat-acts.c; seat-journal.c
+ * keeps what is under way for the next va-hostd, should this one be killed.
  */
 #include "common/base/log.h"
-#include "host/daemon/hostd.h"
+#include "host/daemon/seat-internal.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define HOME_TRIES      5
-#define HOME_PAUSE_USEC 2000000ull
-
-/* One DDC act under way. */
-struct act {
-	struct execution *x;
-	uint64_t number; /* of the execution: another one may come to the same address */
-	execute_act_fn *done;
-	struct hostd *h;
-	bool is_read;
-};
-
-static struct act *act_new(struct hostd *h, struct execution *x, execute_act_fn *done, bool is_read)
-{
-	struct act *a = calloc(1, sizeof(*a));
-
-	if (a)
-		*a = (struct act){
-			.x = x, .number = h->n_switches, .done = done, .h = h, .is_read = is_read
-		};
-	return a;
-}
-
-static void act_end(struct act *a, int error, int32_t value, const char *detail)
-{
-	struct act end = *a;
-
-	free(a);
-	if (end.h->execution && end.h->n_switches == end.number)
-		end.done(end.x, error, value, detail);
-}
-
-static void on_host_done(
-	enum worker_fate fate, const void *msg, size_t size, int fd, void *userdata)
-{
-	const struct ddc_reply *r = msg;
-	char detail[160];
-
-	(void)size;
-	if (fd >= 0)
-		close(fd);
-	if (fate != WORKER_REPLIED) {
-		act_end(userdata, fate == WORKER_LATE ? -ETIMEDOUT : -ECOMM, -1,
-			"the host's DDC worker did not answer");
-		return;
-	}
-	snprintf(detail, sizeof(detail), "%s",
-		r->status == DDC_OK ? "" : ddc_status_text(r->status));
-	act_end(userdata, r->status == DDC_OK ? 0 : -ECOMM, r->value, detail);
-}
-
-static void on_guest_done(struct guest *g, const struct msg_result *r, void *userdata)
-{
-	char detail[MSG_DETAIL_SIZE + NAME_MAX_LEN + 48];
-
-	if (r->outcome == MSG_OUT_OK) {
-		act_end(userdata, 0, (int32_t)(r->value & 0xffff), "");
-		return;
-	}
-	snprintf(detail, sizeof(detail), "%s: %s%s%s", g->name, guest_outcome_words(r->outcome),
-		r->detail[0] ? ": " : "", r->detail);
-	act_end(userdata, r->outcome == MSG_OUT_UNKNOWN ? -ETIMEDOUT : -ECOMM, -1, detail);
-}
-
-static void ask_host(struct act *a, uint32_t op, const struct world_monitor *m, uint16_t value,
-	uint32_t limit_ms)
-{
-	struct ddc_request r = { .head.op = op, .via = m->via, .value = value };
-	int error;
-
-	snprintf(r.key, sizeof(r.key), "%s", m->key);
-	snprintf(r.connector, sizeof(r.connector), "%s", m->connector);
-	error = monitors_ask(a->h, &r, limit_ms * 1000ull, on_host_done, a);
-	if (error < 0)
-		act_end(a, -ENOTCONN, -1, "the host has no DDC worker running");
-}
-
-static void ask_guest(struct act *a, struct guest *g, const struct world_monitor *m, uint16_t value,
-	uint32_t limit_ms)
-{
-	int error;
-
-	if (a->is_read) {
-		struct msg_query q = { .question = MSG_Q_DDC_READ, .via = m->via };
-
-		snprintf(q.target, sizeof(q.target), "%s", m->key);
-		error = guest_query(g, &q, limit_ms, on_guest_done, a);
-	} else {
-		struct msg_prepare p = { .operation = MSG_OP_DDC_WRITE,
-			.value = value,
-			.via = m->via,
-			.claimed_uid = MSG_UID_NONE };
-
-		snprintf(p.target, sizeof(p.target), "%s", m->key);
-		error = guest_call(g, &p, limit_ms, on_guest_done, a);
-	}
-	if (error < 0)
-		act_end(a, -ENOTCONN, -1, "no session with the guest");
-}
-
-static void do_act(struct hostd *h, struct execution *x, int machine, const struct world_monitor *m,
-	uint16_t value, uint32_t limit_ms, execute_act_fn *done, bool is_read)
-{
-	struct act *a = act_new(h, x, done, is_read);
-
-	if (!a)
-		done(x, -ENOMEM, -1, "out of memory");
-	else if (machine == WORLD_HOST)
-		ask_host(a, is_read ? DDC_GET : DDC_SET, m, value, limit_ms);
-	else if (h->guests[machine] && guest_is_running(h->guests[machine]))
-		ask_guest(a, h->guests[machine], m, value, limit_ms);
-	else
-		act_end(a, -ESRCH, -1, "the machine is gone");
-}
-
-static void seat_write(void *ctx, struct execution *x, int machine, const struct world_monitor *m,
-	uint16_t value, uint32_t limit_ms, execute_act_fn *done)
-{
-	do_act(ctx, x, machine, m, value, limit_ms, done, false);
-}
-
-static void seat_read(void *ctx, struct execution *x, int machine, const struct world_monitor *m,
-	uint32_t limit_ms, execute_act_fn *done)
-{
-	do_act(ctx, x, machine, m, 0, limit_ms, done, true);
-}
 
 static void seat_step(void *ctx, int n, const struct step *s, const char *state, unsigned int ms,
 	const char *detail)
@@ -148,13 +21,38 @@ static void seat_step(void *ctx, int n, const struct step *s, const char *state,
 	log_line(strcmp(state, "skipped") ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
 		"switch: %d. %s: %s after %u ms%s%s", n + 1, text, state, ms, detail[0] ? ": " : "",
 		detail);
+	events_step(h, n, s, state, ms, detail);
 	if (r->step)
 		r->step(r->userdata, n, s, state, ms, detail);
 }
 
-static void seat_shown(void *ctx, int monitor, int input, int32_t value)
+static const struct world *seat_world(void *ctx)
 {
-	monitors_learn(ctx, monitor, input, value);
+	return hostd_world(ctx);
+}
+
+static void seat_shown(void *ctx, int monitor, int input, int32_t value, enum world_writer by)
+{
+	struct hostd *h = ctx;
+
+	if (by != WRITER_UNKNOWN)
+		h->worked[monitor] = by;
+	monitors_learn(h, monitor, input, value);
+}
+
+/* Written before the step, so that whoever comes after a kill knows at least of that step. */
+static void seat_before(void *ctx, int n, const struct step *s, bool undoing)
+{
+	struct hostd *h = ctx;
+	int error =
+		seat_journal_step(&h->journal, h->run_dir, hostd_world(h), &h->plan, n, undoing);
+
+	(void)s;
+	if (error < 0)
+		log_warn("switch: its journal in %s cannot be written: %s; were va-hostd killed "
+			 "now, "
+			 "the next one would not know of it",
+			h->run_dir, strerror(-error));
 }
 
 /* Where reading proved nothing, what was acknowledged is what is known. */
@@ -170,20 +68,23 @@ static void remember_shown(struct hostd *h, int target)
 	}
 }
 
+static void answer(const struct seat_request *r, enum exit_code code, const char *text)
+{
+	if (r->done)
+		r->done(r->userdata, code, text);
+}
+
 static void end_request(struct hostd *h, enum exit_code code, const char *text)
 {
 	struct seat_request r = h->seat_request;
 
 	h->seat_request = (struct seat_request){ 0 };
-	if (r.done)
-		r.done(r.userdata, code, text);
+	answer(&r, code, text);
 }
 
 static bool is_lost(struct hostd *h, int machine)
 {
-	const struct world_machine *m = &hostd_world(h)->machines[machine];
-
-	return !m->known || !m->running;
+	return !world_is_running(&hostd_world(h)->machines[machine]);
 }
 
 /* What had to wait for the end of a switch. */
@@ -191,6 +92,7 @@ static void after_switch(struct hostd *h)
 {
 	struct seat_request home = h->home_after;
 
+	events_poke(h);
 	if (h->stopping)
 		return;
 	/* whom the seat went to, or stayed with, may have died meanwhile */
@@ -202,6 +104,7 @@ static void after_switch(struct hostd *h)
 	}
 	if (!h->execution && h->reload_after)
 		hostd_reload_later(h);
+	seat_queue_next(h);
 }
 
 static void seat_done(
@@ -213,14 +116,19 @@ static void seat_done(
 
 	snprintf(copy, sizeof(copy), "%s", text);
 	execute_free(TAKE(h->execution));
+	if (!h->recovery)
+		seat_journal_remove(h->run_dir);
 	if (moved) {
 		remember_shown(h, target);
 		h->world.holder = target;
 		h->holder_moved = true;
-		hostd_world_changed(h);
+		h->holder_answered = false;
 		if (!copy[0])
-			snprintf(copy, sizeof(copy), "%s has the seat", h->machines[target].name);
+			snprintf(copy, sizeof(copy), "%s has the seat%s%s",
+				h->machines[target].name, h->plan.reason[0] ? "; " : "",
+				h->plan.reason);
 	}
+	hostd_world_changed(h);
 	log_info("switch to %s: %s%s%s", h->machines[target].name, exit_code_name(code),
 		copy[0] ? ": " : "", copy);
 	end_request(h, code, copy);
@@ -228,8 +136,15 @@ static void seat_done(
 }
 
 static const struct execute_ops seat_ops = {
-	.write = seat_write,
-	.read = seat_read,
+	.write = seat_act_write,
+	.read = seat_act_read,
+	.stop = seat_act_stop,
+	.start = seat_act_start,
+	.attach = seat_act_attach,
+	.detach = seat_act_detach,
+	.ping = seat_act_ping,
+	.world = seat_world,
+	.before = seat_before,
 	.on_step = seat_step,
 	.on_shown = seat_shown,
 	.on_done = seat_done,
@@ -237,39 +152,89 @@ static const struct execute_ops seat_ops = {
 	.next_read_ms = 1000,
 };
 
-static void answer(const struct seat_request *r, enum exit_code code, const char *text)
+/* --- who may -------------------------------------------------------------------------------------
+ */
+
+/* For whom the seat is remembered, should its holder be lost. */
+static void remember_asked(struct hostd *h, int target)
 {
-	if (r->done)
-		r->done(r->userdata, code, text);
+	const char *name = h->machines[target].name;
+	int n = 0;
+
+	if (target == WORLD_HOST)
+		return;
+	for (int i = 0; i < h->n_asked; i++)
+		if (strcmp(h->asked[i], name))
+			memmove(h->asked[n++], h->asked[i], sizeof(h->asked[0]));
+	if (n == SEAT_ASKED)
+		memmove(h->asked[0], h->asked[1], sizeof(h->asked[0]) * (size_t)--n);
+	memcpy(h->asked[n++], name, sizeof(h->asked[0]));
+	h->n_asked = n;
+}
+
+void seat_switch_now(
+	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r)
+{
+	const struct world *w = hostd_world(h);
+	int error;
+
+	plan_switch(w, i, &h->plan);
+	log_info("switch to %s, asked for by %s: %d steps%s%s", escape(i->target), who,
+		h->plan.n_steps, h->plan.reason[0] ? "; " : "", h->plan.reason);
+	if (h->plan.refusal != EXIT_CODE_OK || h->plan.n_steps == 0) {
+		char text[PLAN_TEXT_SIZE];
+
+		snprintf(text, sizeof(text), "%s", h->plan.reason);
+		answer(r, h->plan.refusal, text);
+		return;
+	}
+	remember_asked(h, h->plan.target);
+	h->n_switches++;
+	h->journal = (struct seat_journal){ 0 };
+	snprintf(h->journal.target, sizeof(h->journal.target), "%s",
+		w->machines[h->plan.target].name);
+	snprintf(h->journal.from, sizeof(h->journal.from), "%s", w->machines[w->holder].name);
+	error = execute_new(&h->execution, h->event, w, &h->plan, &seat_ops, h);
+	if (error < 0)
+		answer(r, EXIT_CODE_FAILED, strerror(-error));
+	else
+		h->seat_request = *r;
+	events_poke(h);
+}
+
+/* Why the seat cannot be moved at all now; false: it can. */
+static bool is_taken(const struct hostd *h, const struct intent *i, char *why, size_t size)
+{
+	int of = 0, at = h->execution ? execute_at(h->execution, &of, &(bool){ false }) : 0;
+
+	if (h->execution)
+		snprintf(why, size,
+			"a switch to %s is under way, in step %d of %d; try again, or "
+			"say --wait",
+			h->machines[execute_target(h->execution)].name, at, of);
+	else if (h->rescue)
+		snprintf(why, size, "a rescue is under way; try again");
+	else if (h->recovery)
+		snprintf(why, size,
+			"a switch that was under way when va-hostd ended is being "
+			"brought to its end, at %s; try again",
+			seat_recover_goal(h));
+	else if (power_is_going_down(h) && strcmp(i->target, h->machines[WORLD_HOST].name))
+		snprintf(why, size, "the host is shutting down");
+	else
+		return false;
+	return true;
 }
 
 void seat_switch(
 	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r)
 {
-	struct plan plan;
-	int error;
+	char why[PLAN_TEXT_SIZE + 64];
 
-	if (h->execution) {
-		answer(r, EXIT_CODE_BUSY, "another switch is under way; try again");
-		return;
-	}
-	if (power_is_going_down(h) && strcmp(i->target, h->machines[WORLD_HOST].name)) {
-		answer(r, EXIT_CODE_BUSY, "the host is shutting down");
-		return;
-	}
-	plan_switch(hostd_world(h), i, &plan);
-	log_info("switch to %s, asked for by %s: %d steps%s%s", escape(i->target), who,
-		plan.n_steps, plan.reason[0] ? "; " : "", plan.reason);
-	if (plan.refusal != EXIT_CODE_OK || plan.n_steps == 0) {
-		answer(r, plan.refusal, plan.reason);
-		return;
-	}
-	h->n_switches++;
-	error = execute_new(&h->execution, h->event, hostd_world(h), &plan, &seat_ops, h);
-	if (error < 0)
-		answer(r, EXIT_CODE_FAILED, strerror(-error));
-	else
-		h->seat_request = *r;
+	if (!is_taken(h, i, why, sizeof(why)))
+		seat_switch_now(h, i, who, r);
+	else if (!i->wait || power_is_going_down(h) || !seat_queue_add(h, i, who, r))
+		answer(r, EXIT_CODE_BUSY, why);
 }
 
 void seat_go_home(struct hostd *h, const struct seat_request *r)
@@ -284,12 +249,24 @@ void seat_go_home(struct hostd *h, const struct seat_request *r)
 		seat_switch(h, &i, "the host itself", r);
 }
 
+void seat_give_up(struct hostd *h, const char *why)
+{
+	execute_free(TAKE(h->execution));
+	if (h->recovery) /* it asked by itself */
+		h->seat_request = (struct seat_request){ 0 };
+	seat_recover_stop(h);
+	inputs_come_home(h);
+	end_request(h, EXIT_CODE_FAILED, why);
+}
+
 void seat_forget(struct hostd *h, const void *userdata)
 {
 	if (h->seat_request.userdata == userdata)
 		h->seat_request = (struct seat_request){ 0 };
 	if (h->home_after.userdata == userdata)
 		h->home_after = (struct seat_request){ 0 };
+	seat_queue_forget(h, userdata);
+	seat_rescue_forget(h, userdata);
 }
 
 bool seat_is_busy(const struct hostd *h)
@@ -297,63 +274,21 @@ bool seat_is_busy(const struct hostd *h)
 	return h->execution != NULL;
 }
 
-/* --- the way home of a lost holder's monitors
- * ----------------------------------------------------- */
-
-static void take_home(struct hostd *h);
-
-static int on_home_again(sd_event_source *s, uint64_t usec, void *userdata)
+int seat_start(struct hostd *h)
 {
-	struct hostd *h = userdata;
+	int r = seat_watch_start(h);
 
-	(void)s;
-	(void)usec;
-	h->home_again = sd_event_source_disable_unref(h->home_again);
-	/* unless somebody has decided otherwise meanwhile */
-	if (!h->execution && hostd_world(h)->holder == WORLD_HOST)
-		take_home(h);
-	return 0;
-}
-
-static void on_home(void *userdata, enum exit_code code, const char *text)
-{
-	struct hostd *h = userdata;
-
-	if (code == EXIT_CODE_OK || code == EXIT_CODE_UNCONFIRMED || code == EXIT_CODE_BUSY)
-		return;
-	/* the monitor may still be deaf from the switch that the loss has interrupted */
-	if (h->home_tries++ < HOME_TRIES && !h->home_again &&
-		sd_event_add_time_relative(h->event, &h->home_again, CLOCK_BOOTTIME,
-			HOME_PAUSE_USEC, 100000, on_home_again, h) >= 0)
-		return;
-	log_warn("the seat's holder is gone and the monitors could not be taken home: %s; use the "
-		 "monitor's own button",
-		text);
-}
-
-static void take_home(struct hostd *h)
-{
-	struct intent i = { .target = h->machines[WORLD_HOST].name };
-	struct seat_request r = { .done = on_home, .userdata = h };
-
-	seat_switch(h, &i, "the host itself", &r);
-}
-
-void seat_machine_lost(struct hostd *h, int machine)
-{
-	if (machine == WORLD_HOST || h->world.holder != machine || h->execution || h->stopping)
-		return; /* after a switch, whoever has the seat is looked at again */
-	log_warn("%s is gone while it had the seat: taking it home", h->machines[machine].name);
-	h->world.holder = WORLD_HOST;
-	h->holder_moved = true;
-	h->home_tries = 0;
-	hostd_world_changed(h);
-	take_home(h);
+	if (r >= 0)
+		seat_recover_start(h);
+	return r;
 }
 
 void seat_free(struct hostd *h)
 {
 	execute_free(TAKE(h->execution));
-	h->home_again = sd_event_source_disable_unref(h->home_again);
+	seat_recover_stop(h);
+	seat_rescue_stop(h);
+	seat_watch_stop(h);
+	seat_queue_free(h);
 	h->seat_request = h->home_after = (struct seat_request){ 0 };
 }

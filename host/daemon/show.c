@@ -31,6 +31,7 @@ json_object *show_host(struct hostd *h)
 	add_str(o, "version", VA_VERSION);
 	add_str(o, "holder", w->machines[w->holder].name);
 	add_bool(o, "switching", seat_is_busy(h));
+	add_bool(o, "recovering", h->recovery != NULL);
 	add_str(sub, "uri", h->config->libvirt);
 	add_bool(sub, "up", h->virt_up);
 	add_str(sub, "detail", escape(h->virt_detail));
@@ -148,6 +149,17 @@ json_object *show_step(const struct world *w, int n, const struct step *s)
 	step_describe_undo(w, s, text, sizeof(text));
 	add_str(o, "undo", text);
 	add_str(o, "when", s->only_if_failed ? "if-failed" : "always");
+	return o;
+}
+
+json_object *show_step_taken(const struct world *w, int n, const struct step *s, const char *state,
+	unsigned int ms, const char *detail)
+{
+	json_object *o = show_step(w, n, s);
+
+	add_str(o, "state", state);
+	add_int(o, "ms", ms);
+	add_str(o, "detail", escape(detail));
 	return o;
 }
 

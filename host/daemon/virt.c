@@ -15,7 +15,7 @@ static bool domain_is_valid(const struct virt_domain *d)
 	if (!memchr(d->uuid, 0, sizeof(d->uuid)) || !memchr(d->name, 0, sizeof(d->name)))
 		return false;
 	if (!d->uuid[0] || !d->name[0] || d->state > VIRT_STATE_MAX ||
-		d->n_hostdevs > ARRAY_SIZE(d->hostdevs))
+		d->n_hostdevs > ARRAY_SIZE(d->hostdevs) || d->n_usb > ARRAY_SIZE(d->usb))
 		return false;
 	for (uint32_t i = 0; i < d->n_hostdevs; i++)
 		if (!memchr(d->hostdevs[i], 0, sizeof(d->hostdevs[i])))
@@ -50,12 +50,15 @@ static void on_gone(struct guest *g)
 	g->virt_state = VIRT_STATE_OFF;
 	g->virt_flags = 0;
 	g->n_hostdevs = 0;
+	g->n_usb = 0;
 	guest_update(g);
 }
 
 /* Every domain has been told: what was not is gone. */
 static void on_synced(struct hostd *h)
 {
+	h->virt_synced = true;
+	hostd_world_changed(h);
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++) {
 		struct guest *g = h->guests[i];
 
@@ -115,12 +118,15 @@ static void on_domain(struct hostd *h, const struct virt_domain *d)
 	g->virt_flags = d->flags;
 	g->virt_told = true;
 	take_hostdevs(g, d);
+	g->n_usb = d->state == VIRT_STATE_OFF ? 0 : d->n_usb;
+	memcpy(g->usb, d->usb, sizeof(g->usb));
 	if (before == VIRT_STATE_OFF && d->state != VIRT_STATE_OFF) {
 		/* a new start has a new socket: look at once, whatever the back-off was */
 		g->retry = sd_event_source_disable_unref(g->retry);
 		g->backoff_usec = GUEST_BACKOFF_MIN_USEC;
 	}
 	guest_update(g);
+	inputs_refresh(h);
 }
 
 static void on_connection(struct hostd *h, const struct virt_connection *c)
@@ -135,7 +141,11 @@ static void on_connection(struct hostd *h, const struct virt_connection *c)
 		log_line(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "libvirt (%s): %s",
 			h->config->libvirt, up ? "connected" : escape(c->detail));
 	h->virt_up = up;
+	if (!up)
+		h->virt_synced = false;
+	hostd_world_changed(h);
 	snprintf(h->virt_detail, sizeof(h->virt_detail), "%s", up ? "" : c->detail);
+	events_poke(h);
 }
 
 static void on_event(struct worker *w, const void *msg, size_t size, int fd, void *userdata)
@@ -189,11 +199,8 @@ int virt_start(struct hostd *h)
 {
 	char path[PATH_MAX];
 	const char *argv[] = { path, "watch", h->config->libvirt, NULL };
-	/* a private libvirt (tests, qemu:///session) is found through these */
-	static const char *const pass[] = { "PATH", "HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME",
-		"XDG_CACHE_HOME", "XDG_DATA_HOME", "LIBVIRT_DEFAULT_URI", "LIBVIRT_AUTOSTART" };
-	char *env[ARRAY_SIZE(pass) + 2] = { NULL };
-	size_t n = 0;
+	char *env[VIRT_ENV_MAX + 1];
+	size_t n;
 	struct worker_spec spec = {
 		.name = "va-virt",
 		.argv = argv,
@@ -210,12 +217,7 @@ int virt_start(struct hostd *h)
 		return 0;
 	if (!hostd_path(path, sizeof(path), h->libexec, NULL, "va-virt", ""))
 		return -ENAMETOOLONG;
-	for (size_t i = 0; i < ARRAY_SIZE(pass); i++) {
-		const char *value = getenv(pass[i]);
-
-		if (value && asprintf(&env[n], "%s=%s", pass[i], value) > 0)
-			n++;
-	}
+	n = virt_environment(env);
 	r = worker_new(&h->virt, h->event, &spec);
 	while (n)
 		free(env[--n]);

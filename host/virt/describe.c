@@ -90,6 +90,8 @@ int describe_domain(
 		d->flags |= VIRT_FLAG_PERSISTENT;
 	d->n_hostdevs = x.n_hostdevs;
 	memcpy(d->hostdevs, x.hostdevs, sizeof(d->hostdevs));
+	d->n_usb = x.n_usb;
+	memcpy(d->usb, x.usb, sizeof(d->usb));
 	memcpy(ret->channel_path, x.channel_path, sizeof(ret->channel_path));
 	memcpy(ret->channel_alias, x.channel_alias, sizeof(ret->channel_alias));
 	return r;

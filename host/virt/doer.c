@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "common/worker/child.h"
 #include "host/virt/describe.h"
+#include "host/virt/usb.h"
 #include "host/virt/virterr.h"
 
 #include <signal.h>
@@ -104,13 +105,15 @@ static int describe_next(virDomainPtr dom, struct virt_reply *reply)
 	return r;
 }
 
-static int act(virDomainPtr dom, uint32_t op, struct virt_reply *reply)
+static int act(virDomainPtr dom, const struct virt_request *r, struct virt_reply *reply)
 {
-	switch (op) {
+	switch (r->head.op) {
 	case VIRT_START: return start(dom, reply);
 	case VIRT_SHUTDOWN: return shut_down(dom, reply);
 	case VIRT_DESTROY: return destroy(dom, reply);
 	case VIRT_DESCRIBE: return describe_next(dom, reply);
+	case VIRT_ATTACH_USB: return usb_attach(dom, &r->usb, reply->detail, sizeof(reply->detail));
+	case VIRT_DETACH_USB: return usb_detach(dom, &r->usb, reply->detail, sizeof(reply->detail));
 	default: return -EOPNOTSUPP;
 	}
 }
@@ -127,7 +130,7 @@ static int obey(const char *uri, const struct virt_request *r, struct virt_reply
 	}
 	dom = virDomainLookupByUUIDString(conn, r->uuid);
 	if (dom) {
-		result = act(dom, r->head.op, reply);
+		result = act(dom, r, reply);
 		virDomainFree(dom);
 	} else {
 		result = virterr_take(reply->detail, sizeof(reply->detail));

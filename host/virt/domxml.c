@@ -128,8 +128,8 @@ static int attr_number(const struct parse *p, const xmlNode *n, const char *name
 	errno = 0;
 	number = strtoul((const char *)v, &end, 0);
 	if (errno || end == (const char *)v || *end || number > max || strchr((const char *)v, '-'))
-		return fail(p, -EINVAL, xmlGetLineNo(n), "PCI address: %s=\"%s\" is out of range",
-			name, escape((const char *)v));
+		return fail(p, -EINVAL, xmlGetLineNo(n), "%s=\"%s\" is out of range", name,
+			escape((const char *)v));
 	*ret = (unsigned int)number;
 	return 0;
 }
@@ -168,6 +168,32 @@ static int read_pci_source(const struct parse *p, const xmlNode *dev)
 	return 0;
 }
 
+/* <source><vendor id=/><product id=/><address bus= device=/></source> */
+static int read_usb(const struct parse *p, const xmlNode *dev)
+{
+	const xmlNode *source = child(dev, "source");
+	const xmlNode *vendor = source ? child(source, "vendor") : NULL;
+	const xmlNode *product = source ? child(source, "product") : NULL;
+	const xmlNode *a = source ? child(source, "address") : NULL;
+	unsigned int v = 0, pr = 0, bus = 0, device = 0;
+	int r = 0;
+
+	if (vendor)
+		r = attr_number(p, vendor, "id", UINT16_MAX, &v);
+	if (r == 0 && product)
+		r = attr_number(p, product, "id", UINT16_MAX, &pr);
+	if (r == 0 && a)
+		r = attr_number(p, a, "bus", UINT16_MAX, &bus);
+	if (r == 0 && a)
+		r = attr_number(p, a, "device", UINT16_MAX, &device);
+	if (r == 0 && p->out->n_usb < VIRT_MAX_USB)
+		p->out->usb[p->out->n_usb++] = (struct virt_usb){ .bus = (uint16_t)bus,
+			.device = (uint16_t)device,
+			.vendor = (uint16_t)v,
+			.product = (uint16_t)pr };
+	return r;
+}
+
 static void read_channel(const struct parse *p, const xmlNode *channel)
 {
 	const xmlNode *target = child(channel, "target"), *source = child(channel, "source");
@@ -196,6 +222,8 @@ static int read_devices(const struct parse *p, const xmlNode *devices)
 			read_channel(p, n);
 		else if (is_element(n, "hostdev") && attr_is(n, "type", "pci"))
 			r = read_pci_source(p, n);
+		else if (is_element(n, "hostdev") && attr_is(n, "type", "usb"))
+			r = read_usb(p, n);
 		else if (is_element(n, "disk") && attr_is(n, "type", "nvme"))
 			r = read_pci_source(p, n);
 		else if (is_element(n, "interface") && attr_is(n, "type", "hostdev"))

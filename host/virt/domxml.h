@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What this project wants to know of a libvirt domain definition (libvirt formatdomain), live or
- * inactive: its channel, its PCI devices, its fw_cfg item and generation id. Pure: bytes in,
+ * inactive: its channel, its PCI and USB devices, its fw_cfg item and generation id. Pure: bytes in,
  * struct out. No network, no files, no document type declarations (so no entities), no recursion.
  */
 #ifndef VA_VIRT_DOMXML_H
@@ -26,6 +26,8 @@ struct domxml {
 	uint32_t n_hostdevs;
 	char hostdevs[DOMXML_MAX_DEVS][VIRT_PCI_SIZE]; /* each once, in order */
 	uint32_t managed; /* bit n: libvirt gives hostdevs[n] to vfio-pci and back itself */
+	uint32_t n_usb;
+	struct virt_usb usb[VIRT_MAX_USB]; /* USB hostdevs, in order */
 	/*
 	 * The socket behind the channel, as sockaddr_un.sun_path takes it; empty when the XML has
 	 * none (libvirt makes the path up at start) or one too long to connect to.

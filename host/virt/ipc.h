@@ -14,6 +14,7 @@
 #define VIRT_MAX_GPUS  8
 #define VIRT_PCI_SIZE  20
 #define VIRT_UUID_SIZE 37
+#define VIRT_MAX_USB   16
 
 enum virt_op {
 	/* watcher -> core, events (id 0) */
@@ -32,6 +33,9 @@ enum virt_op {
 	VIRT_SHUTDOWN = 31, /* ACPI; returns at once, the domain may ignore it */
 	VIRT_DESTROY = 32,  /* graceful first */
 	VIRT_DESCRIBE = 33, /* has it the channel, the fw_cfg item, genid? -> virt_reply.flags */
+	VIRT_ATTACH_USB =
+		34, /* request.usb to the running domain; what it has already is success */
+	VIRT_DETACH_USB = 35, /* found in the live XML by bus and device; not there is success */
 };
 
 enum virt_state {
@@ -49,6 +53,12 @@ enum virt_state {
 #define VIRT_FLAG_RAW_VFIO   0x10u /* passes PCI devices by raw QEMU arguments: not visible */
 #define VIRT_FLAG_PERSISTENT 0x20u
 
+/* A USB device; bus and device are 0 where a definition names it by its ids alone. */
+struct virt_usb {
+	uint16_t bus, device;
+	uint16_t vendor, product; /* 0: by address alone */
+};
+
 struct virt_domain {
 	struct worker_head head;
 	char uuid[VIRT_UUID_SIZE];
@@ -57,6 +67,8 @@ struct virt_domain {
 	uint32_t flags;
 	uint32_t n_hostdevs; /* PCI hostdevs of the definition or live XML */
 	char hostdevs[VIRT_MAX_GPUS * 4][VIRT_PCI_SIZE]; /* "0000:01:00.0"; the first 32 */
+	uint32_t n_usb; /* USB hostdevs: held now if it runs; the first VIRT_MAX_USB */
+	struct virt_usb usb[VIRT_MAX_USB];
 };
 
 struct virt_connection {
@@ -69,7 +81,8 @@ struct virt_connection {
 struct virt_request {
 	struct worker_head head;
 	char uuid[VIRT_UUID_SIZE];
-	uint32_t limit_ms; /* the doer gives up after this */
+	uint32_t limit_ms;   /* the doer gives up after this */
+	struct virt_usb usb; /* ATTACH, DETACH: with its address */
 };
 
 struct virt_reply {

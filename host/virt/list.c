@@ -33,7 +33,10 @@ static void print_domain(const struct describe *d)
 	printf("  devices  ");
 	for (uint32_t i = 0; i < v->n_hostdevs; i++)
 		printf(" %s", v->hostdevs[i]);
-	printf("%s\n", v->n_hostdevs ? "" : " none");
+	for (uint32_t i = 0; i < v->n_usb; i++)
+		printf(" usb:%04x:%04x@%u/%u", v->usb[i].vendor, v->usb[i].product, v->usb[i].bus,
+			v->usb[i].device);
+	printf("%s\n", v->n_hostdevs || v->n_usb ? "" : " none");
 	if (v->flags & VIRT_FLAG_RAW_VFIO)
 		printf("  note      passes devices by raw QEMU arguments; some may not be shown\n");
 }

@@ -323,8 +323,8 @@ def last(s):
 def malformed_requests():
     with Joined("alpha") as d:
         good = request(STATUS)
-        for bad in (b"x", good[:-1], good + b"x", request(STATUS, magic=1), request(0), request(19),
-                    request(STATUS, flags=0x10), request(STATUS, name=b"x" * 64),
+        for bad in (b"x", good[:-1], good + b"x", request(STATUS, magic=1), request(0), request(99),
+                    request(STATUS, flags=0x100), request(STATUS, name=b"x" * 64),
                     request(STATUS, name=b"../x"), request(GET, arg=b"y" * 256),
                     request(GET, arg=b"\x1b[0m"), request(PING, name=b"alpha", value=10001),
                     request(SHUTDOWN, value=90000), request(SET, b"alpha", b"0" * 16, value=1 << 20),

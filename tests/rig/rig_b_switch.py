@@ -129,7 +129,7 @@ def dry_run_is_the_plan():
     keys = ("n", "actor", "text", "limit_ms", "undo", "when")
     check_eq([[o[k] for k in keys] for o in walk.all("step")],
              [[o[k] for k in keys] for o in plan.all("step")], "steps walked and planned")
-    check_eq([o["state"] for o in walk.all("step")], ["done", "skipped", "done", "done"])
+    check_eq([o["state"] for o in walk.all("step")], ["done", "skipped", "skipped", "done", "done", "done"])
 
 
 def hidden_inputs_are_deaf():
@@ -142,7 +142,7 @@ def hidden_inputs_are_deaf():
 
 
 def shown_side_cannot_write():
-    """The guest's owner forbids writes, so the other side must pull."""
+    """The guest's owner forbids writes, so the others must: the host, and if it is deaf, beta."""
     s = stage()
     expect(s.host.ask("switch", "alpha"), OK, "to alpha")
     alpha = s.guests["alpha"]
@@ -153,7 +153,7 @@ def shown_side_cannot_write():
         expect(s.host.ask("guest", "alpha", "shutdown"), REFUSED, "shutdown of the guest")
         walk = expect(s.host.ask("switch", "beta"), OK, "to beta")
         check_eq([(o["actor"], o["state"]) for o in walk.all("step")][:2],
-                 [("alpha", "failed"), ("beta", "done")], "push, then pull")
+                 [("alpha", "failed"), ("host", "done")], "push, then who else can")
         shows(s, "beta")
     finally:
         alpha.check(["rm", "/etc/virt-aid/guest-policy.d/10-no.policy"])

@@ -171,6 +171,36 @@ static void more_devices_than_fit(void)
 	CHECK_STR(x.hostdevs[DOMXML_MAX_DEVS - 1], "0000:1f:00.0");
 }
 
+#define USB(x) "<hostdev mode='subsystem' type='usb'><source>" x "</source></hostdev>"
+
+static void usb_devices(void)
+{
+	/* by ids alone, by ids and address, by address alone, as decimals, without a source */
+	CHECK_EQ(
+		parse(DEVICES(USB("<vendor id='0x046d'/><product id='0xc52b'/>") USB(
+			"<vendor id='0x0627'/><product id='0x0001'/><address bus='3' device='12'/>")
+				USB("<address bus='1' device='0x2'/>") USB(
+					"<vendor id='1133'/><product id='1'/>") "<hostdev "
+										"type='usb'/>")),
+		0);
+	CHECK_EQ(x.n_usb, 5);
+	CHECK_EQ(x.n_hostdevs, 0);
+	CHECK_EQ(x.usb[0].vendor, 0x046d);
+	CHECK_EQ(x.usb[0].product, 0xc52b);
+	CHECK_EQ(x.usb[0].bus, 0);
+	CHECK_EQ(x.usb[0].device, 0);
+	CHECK_EQ(x.usb[1].vendor, 0x0627);
+	CHECK_EQ(x.usb[1].bus, 3);
+	CHECK_EQ(x.usb[1].device, 12);
+	CHECK_EQ(x.usb[2].vendor, 0);
+	CHECK_EQ(x.usb[2].bus, 1);
+	CHECK_EQ(x.usb[2].device, 2);
+	CHECK_EQ(x.usb[3].vendor, 0x046d);
+	CHECK_EQ(x.usb[4].vendor, 0);
+	CHECK_EQ(parse(DEVICES(USB("<vendor id='0x10000'/>"))), -EINVAL);
+	CHECK_STR(err, "line 1: id=\"0x10000\" is out of range");
+}
+
 static void bad_addresses_name_their_line(void)
 {
 	static const char *const bad[] = { PCI("0", "256", "0", "0"), PCI("0", "0", "32", "0"),
@@ -398,7 +428,7 @@ TEST_MAIN({ "live_channel", live_channel },
 	{ "closed_port", closed_port }, { "not_our_channel", not_our_channel },
 	{ "path_too_long_to_connect", path_too_long_to_connect },
 	{ "pci_addresses", pci_addresses }, { "other_pci_users", other_pci_users },
-	{ "more_devices_than_fit", more_devices_than_fit },
+	{ "more_devices_than_fit", more_devices_than_fit }, { "usb_devices", usb_devices },
 	{ "bad_addresses_name_their_line", bad_addresses_name_their_line },
 	{ "fwcfg_item", fwcfg_item }, { "raw_vfio", raw_vfio },
 	{ "raw_vfio_addresses", raw_vfio_addresses }, { "odd_but_good", odd_but_good },

@@ -68,9 +68,10 @@ static void fake_step(void *ctx, int n, const struct step *s, const char *state,
 	(void)detail;
 }
 
-static void fake_shown(void *ctx, int monitor, int input, int32_t value)
+static void fake_shown(void *ctx, int monitor, int input, int32_t value, enum world_writer by)
 {
 	(void)ctx;
+	(void)by;
 	(void)input;
 	(void)monitor;
 	(void)value;
@@ -88,7 +89,14 @@ static void fake_done(
 	sd_event_exit(rig.event, 0);
 }
 
+static const struct world *fake_world(void *ctx)
+{
+	(void)ctx;
+	return &rig.world;
+}
+
 static const struct execute_ops ops = {
+	.world = fake_world,
 	.write = fake_write,
 	.read = fake_read,
 	.on_step = fake_step,
@@ -105,7 +113,8 @@ static void make_rig(int n_monitors)
 	rig.world.n_machines = 2;
 	rig.world.n_monitors = n_monitors;
 	for (int i = 0; i < 2; i++) {
-		rig.machines[i].known = rig.machines[i].running = rig.machines[i].session = true;
+		rig.machines[i].known = rig.machines[i].session = true;
+		rig.machines[i].state = WORLD_RUNNING;
 		snprintf(rig.machines[i].name, sizeof(rig.machines[i].name), "%s",
 			i ? "alpha" : "host");
 	}

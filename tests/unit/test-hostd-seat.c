@@ -188,7 +188,7 @@ static void lost_seat_comes_home_in_the_end(void)
 	fake_turn(300);
 	CHECK(fake_ddc_answers(DDC_OK, 0x0f));
 	fake_turn(0);
-	CHECK(!seat_is_busy(&fake_h) && !fake_h.home_again);
+	CHECK(!seat_is_busy(&fake_h) && !fake_h.give_again);
 	CHECK_EQ(fake_h.shown[0], 0);
 	fake_end();
 }

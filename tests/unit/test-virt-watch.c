@@ -127,7 +127,10 @@ static void write_node(const struct rig *r, const char *path)
 		"<hostdev mode='subsystem' type='pci' managed='no'><source>"
 		"<address domain='0' bus='3' slot='0' function='0'/></source></hostdev>"
 		"</devices></domain><domain type='test'><name>plain</name><uuid>" PLAIN "</uuid>"
-		"<memory>8192</memory><os><type>hvm</type></os></domain></node>",
+		"<memory>8192</memory><os><type>hvm</type></os>"
+		"<devices><hostdev mode='subsystem' type='usb'><source>"
+		"<vendor id='0x046d'/><product id='0xc52b'/><address bus='3' device='5'/>"
+		"</source></hostdev></devices></domain></node>",
 		r->socket);
 	fclose(f);
 }
@@ -372,6 +375,45 @@ static void doers(void)
 	}
 }
 
+/* The test driver attaches nothing; what is so already, and what cannot be, is seen before. */
+static void usb_doers(void)
+{
+	static const struct {
+		enum virt_op op;
+		const char *uuid;
+		struct virt_usb usb;
+		int error;
+		const char *detail;
+	} rows[] = {
+		{ VIRT_ATTACH_USB, PLAIN, { 3, 5, 0x046d, 0xc52b }, 0,
+			"it has the device already" },
+		{ VIRT_ATTACH_USB, PLAIN, { 3, 6, 0x046d, 0xc52b }, -EOPNOTSUPP, NULL },
+		{ VIRT_ATTACH_USB, PLAIN, { 0, 0, 0x046d, 0xc52b }, -EINVAL, "" },
+		{ VIRT_DETACH_USB, PLAIN, { 3, 5, 0, 0 }, -EOPNOTSUPP, NULL },
+		{ VIRT_DETACH_USB, PLAIN, { 5, 3, 0, 0 }, 0, "it does not have the device" },
+		{ VIRT_DETACH_USB, ZORG, { 3, 5, 0x046d, 0xc52b }, 0,
+			"it does not have the device" },
+		{ VIRT_DETACH_USB, PLAIN, { 3, 0, 0, 0 }, -EINVAL, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct virt_request q = {
+			.head = { .op = rows[i].op }, .limit_ms = LIMIT * 1000, .usb = rows[i].usb
+		};
+
+		RIG;
+		snprintf(q.uuid, sizeof(q.uuid), "%s", rows[i].uuid);
+		CHECK_EQ(start(&r, "do", r.uri), 0);
+		worker_call(r.w, &q, sizeof(q), -1, LIMIT * 1000000ull, on_reply, &r);
+		WAIT(&r, r.replied);
+		CHECK_EQ(r.fate, WORKER_REPLIED);
+		if (rows[i].detail)
+			CHECK_STR(r.reply.detail, rows[i].detail);
+		CHECK_EQ(r.reply.error, rows[i].error);
+		WAIT(&r, r.died);
+	}
+}
+
 static void doer_without_libvirt(void)
 {
 	RIG;
@@ -516,7 +558,7 @@ TEST_MAIN({ "watcher_tells_what_there_is", watcher_tells_what_there_is },
 	{ "a_hanging_libvirtd_does_not_hang_the_watcher",
 		a_hanging_libvirtd_does_not_hang_the_watcher },
 	{ "wrong_sizes_end_it", wrong_sizes_end_it }, { "doers", doers },
-	{ "doer_without_libvirt", doer_without_libvirt },
+	{ "usb_doers", usb_doers }, { "doer_without_libvirt", doer_without_libvirt },
 	{ "doer_gives_up_in_time", doer_gives_up_in_time },
 	{ "events_of_the_test_driver", events_of_the_test_driver },
 	{ "loop_watches", loop_watches });

@@ -21,8 +21,8 @@ HAS_CHANNEL = 0x1
 def domain(op, name, state=0, gpus=()):
     devices = b"".join(g.encode().ljust(20, b"\0") for g in gpus)
     ident = str(uuid.uuid5(uuid.NAMESPACE_DNS, name)).encode()
-    return struct.pack("<II37s256s3xIII640s", op, 0, ident, name.encode(), state,
-                       HAS_CHANNEL if state else 0, len(gpus), devices)
+    return struct.pack("<II37s256s3xIII640sI128x", op, 0, ident, name.encode(), state,
+                       HAS_CHANNEL if state else 0, len(gpus), devices, 0)
 
 
 def connection(op):

@@ -148,7 +148,7 @@ class Host(base.Closing):
     def _make_libexec(self):
         """Copies, as the build folder may be out of reach for whom the programs run as."""
         self.libexec.mkdir(mode=0o755)
-        for name in ("va-hostd", "va-link", "va-virt"):
+        for name in ("va-hostd", "va-link", "va-virt", "va-input"):
             self._copy(base.program(name), name)
         tools = [self._copy(path, path.name) for path in (
             FAKEBOX, FAKEBOX.with_name("fakesys.py"), base.program("tests/sim/i2cshim.so"))]

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The host's GPUs, whoever has them now, and the one that its own screen needs: what host.conf
+ * says, or the one that the firmware showed its screens on. Looked at when the configuration is
+ * read; a GPU stays where it is.
+ */
+#include "common/base/log.h"
+#include "common/pci/pci.h"
+#include "host/daemon/hostd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void gpus_find(struct hostd *h)
+{
+	struct pci_device found[HOSTD_MAX_GPUS];
+	const char *wanted = h->config->primary_gpu;
+	int n = pci_list_gpus(h->sysfs ? h->sysfs : PCI_SYSFS, found, ARRAY_SIZE(found));
+
+	if (n < 0)
+		log_warn("the GPUs of this machine cannot be listed: %s", strerror(-n));
+	h->n_gpus = n < 0 ? 0 : n;
+	h->primary_gpu[0] = '\0';
+	for (int i = 0; i < h->n_gpus; i++) {
+		memcpy(h->gpus[i], found[i].addr, sizeof(found[i].addr));
+		if (!strcmp(wanted, "auto") && found[i].boot_vga)
+			memcpy(h->primary_gpu, found[i].addr, sizeof(found[i].addr));
+	}
+	if (strcmp(wanted, "auto") && strcmp(wanted, "none"))
+		snprintf(h->primary_gpu, sizeof(h->primary_gpu), "%s", wanted);
+	hostd_world_changed(h);
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Monitors in a plan: who writes which input, in which order, and who reads it back. Many
+ * monitors listen on no cable but that of the input they show, so that side comes first. Pure.
+ */
+#include "host/daemon/plan-internal.h"
+
+#include "common/ddc/ipc.h"
+
+#define CHECK_LIMIT_MS 10000u /* the slowest monitor seen takes 8 s to answer after a switch */
+#define WRITE_LIMIT_MS ((uint32_t)(DDC_LIMIT_SET_USEC / 1000))
+
+struct writers {
+	int machine[PLAN_MAX_WRITERS];
+	enum world_writer role[PLAN_MAX_WRITERS];
+	int n;
+};
+
+static int owner_of(const struct planning *a, const struct world_monitor *m, int input)
+{
+	return input >= 0 ? planning_owner(a, m->inputs[input].gpu) : WORLD_NOBODY;
+}
+
+/* Where the target will be seen, once machines are stopped and started. */
+static int target_input(const struct planning *a, const struct world_monitor *m)
+{
+	int best = -1, found = -1;
+
+	for (int i = 0; i < m->n_inputs; i++) {
+		int rank = world_rank_input(a->w, m, i, a->p->target);
+
+		if (rank > best && owner_of(a, m, i) == a->p->target) {
+			best = rank;
+			found = i;
+		}
+	}
+	return found;
+}
+
+/* What is shown now: as known, or as must be if the holder is. */
+static int input_before(const struct planning *a, const struct world_monitor *m)
+{
+	return m->shown >= 0 ? m->shown : world_input_of(a->w, m, a->w->holder);
+}
+
+static bool has_cable(const struct planning *a, const struct world_monitor *m, int machine)
+{
+	for (int i = 0; i < m->n_inputs; i++)
+		if (owner_of(a, m, i) == machine)
+			return true;
+	return false;
+}
+
+static void add_writer(
+	const struct planning *a, struct writers *l, int machine, enum world_writer role)
+{
+	if (!planning_can_act(a, machine) || l->n == PLAN_MAX_WRITERS)
+		return;
+	for (int i = 0; i < l->n; i++)
+		if (l->machine[i] == machine)
+			return;
+	l->machine[l->n] = machine;
+	l->role[l->n++] = role;
+}
+
+/* What worked before is tried first. */
+static void prefer(struct writers *l, enum world_writer role)
+{
+	for (int i = 1; i < l->n; i++)
+		if (l->role[i] == role) {
+			int machine = l->machine[i];
+
+			for (; i > 0; i--) {
+				l->machine[i] = l->machine[i - 1];
+				l->role[i] = l->role[i - 1];
+			}
+			l->machine[0] = machine;
+			l->role[0] = role;
+			return;
+		}
+}
+
+static void find_writers(
+	const struct planning *a, const struct world_monitor *m, struct writers *ret)
+{
+	int shown = owner_of(a, m, input_before(a, m)), target = a->p->target;
+
+	ret->n = 0;
+	if (shown != target)
+		add_writer(a, ret, shown, WRITER_SHOWN);
+	if (target != WORLD_HOST && has_cable(a, m, WORLD_HOST))
+		add_writer(a, ret, WORLD_HOST, WRITER_HOST);
+	for (int i = 0; i < m->n_inputs && ret->n < PLAN_MAX_WRITERS - 1; i++)
+		if (owner_of(a, m, i) != target)
+			add_writer(a, ret, owner_of(a, m, i), WRITER_OTHER);
+	add_writer(a, ret, target, WRITER_TARGET);
+	if (m->worked != WRITER_UNKNOWN)
+		prefer(ret, m->worked);
+}
+
+static void add_write(
+	struct planning *a, int monitor, int input, int before, int machine, enum world_writer role)
+{
+	struct step *s = planning_add(a, STEP_WRITE, machine, WRITE_LIMIT_MS);
+
+	s->monitor = monitor;
+	s->input = input;
+	s->undo_input = before;
+	s->writer = role;
+}
+
+static bool plan_monitor(struct planning *a, int monitor)
+{
+	const struct world_monitor *m = &a->w->monitors[monitor];
+	int input = target_input(a, m), before = input_before(a, m);
+	struct writers l;
+	struct step *s;
+
+	if (input < 0 || m->n_inputs < 2)
+		return true; /* no way there, or no other */
+	if (m->shown == input && !a->i->force)
+		return true; /* writing again only blanks the screen */
+	find_writers(a, m, &l);
+	if (l.n == 0 && (a->i->rescue || m->shown == input))
+		return true;
+	if (l.n == 0) {
+		planning_refuse(a, EXIT_CODE_NOT_CONNECTED,
+			"nobody can switch monitor %s: no session with the machine it shows nor "
+			"with "
+			"%s",
+			m->name, a->w->machines[a->p->target].name);
+		return false;
+	}
+	for (int i = 0; i < l.n; i++) {
+		add_write(a, monitor, input, before, l.machine[i], l.role[i]);
+		a->p->steps[a->p->n_steps - 1].only_if_failed = i > 0;
+	}
+	if (m->unreadable)
+		return true;
+	s = planning_add(a, STEP_CHECK,
+		planning_can_act(a, a->p->target) ? a->p->target : l.machine[0], CHECK_LIMIT_MS);
+	s->monitor = monitor;
+	s->input = input;
+	return true;
+}
+
+bool plan_monitors(struct planning *a)
+{
+	for (int i = 0; i < a->w->n_monitors; i++)
+		if (!plan_monitor(a, i))
+			return false;
+	return true;
+}
+
+/*
+ * A guest that will stop pushes away what it shows, unless that cable becomes the target's:
+ * afterwards perhaps nobody is heard there any more. The target is not up yet, so this may fail;
+ * it is written again when it is.
+ */
+void plan_early_pushes(struct planning *a)
+{
+	const struct world *w = a->w;
+
+	for (int i = 0; i < w->n_monitors; i++) {
+		const struct world_monitor *m = &w->monitors[i];
+		int before = input_before(a, m), input = target_input(a, m), owner;
+
+		if (before < 0 || input < 0 || input == before || m->n_inputs < 2)
+			continue;
+		owner = world_gpu_owner(w, m->inputs[before].gpu);
+		if (!planning_stops(a, owner) || !w->machines[owner].session ||
+			w->machines[owner].state != WORLD_RUNNING)
+			continue;
+		add_write(a, i, input, before, owner, WRITER_SHOWN);
+		a->p->steps[a->p->n_steps - 1].may_fail = true;
+	}
+}
