@@ -415,6 +415,7 @@ void link_session_renew_now(struct link *l);
 
 #define CLOSE_PROTOCOL 1u /* the other side broke a rule */
 #define CLOSE_AGE      2u
+#define CLOSE_KEYS     3u /* the keys are deleted */
 
 /* --- calls.c, link-answers.c ---------------------------------------------------------------- */
 /* Sends all that may be sent. */

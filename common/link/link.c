@@ -278,6 +278,13 @@ void link_disconnected(struct link *l, uint64_t now_ms)
 	link_pair_disconnected(l);
 }
 
+void link_leave(struct link *l, uint64_t now_ms)
+{
+	pass(l, now_ms);
+	if (l->cur.live)
+		link_session_close(l, CLOSE_KEYS);
+}
+
 void link_reset(struct link *l, uint64_t now_ms)
 {
 	pass(l, now_ms);

@@ -98,6 +98,8 @@ void link_wipe(struct link *l); /* zeroes it; the caller frees the memory */
 
 void link_connected(struct link *l, uint64_t now_ms);
 void link_disconnected(struct link *l, uint64_t now_ms);
+/* End the session with a word of it, for the keys are about to go (link_wipe()). 5.2. */
+void link_leave(struct link *l, uint64_t now_ms);
 /* Kill the session: lifecycle event of the guest, clock jump, generation change. 4.7. */
 void link_reset(struct link *l, uint64_t now_ms);
 

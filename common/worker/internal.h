@@ -35,6 +35,7 @@ struct worker {
 	uint64_t backoff_usec; /* of the next restart */
 	unsigned int restarts;
 	bool replacing;
+	bool asked; /* DYING: it was asked to leave, and not yet killed */
 	uint32_t last_id;
 	unsigned int holders;
 	bool freed;

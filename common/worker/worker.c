@@ -2,10 +2,11 @@
 /*
  * The daemon's side of a worker; see worker.h.
  *
- * A worker is WAITING (for its restart, or for good), RUNNING or DYING (killed, not yet reaped).
- * There is one way down for all ends: worker_kill() makes it DYING, and worker_ended() is called
- * when its pidfd says so. A process that cannot die (stuck in the kernel on a dead bus) is left
- * to a reaper after DYING_USEC, so that neither requests nor the next process wait for it.
+ * A worker is WAITING (for its restart, or for good), RUNNING or DYING (killed, or asked to
+ * leave, and not yet reaped). There is one way down for all ends: it becomes DYING, and
+ * worker_ended() is called when its pidfd says so. A process that cannot die (stuck in the kernel
+ * on a dead bus) is left to a reaper after DYING_USEC, so that neither requests nor the next
+ * process wait for it.
  */
 #include "common/worker/worker.h"
 
@@ -15,6 +16,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -136,15 +138,28 @@ static void worker_kill_children(const struct worker *w)
 		kill(-w->pid, SIGKILL);
 }
 
-void worker_kill(struct worker *w)
+static void worker_no_more(struct worker *w, bool asked)
 {
-	if (w->state != RUNNING)
-		return;
 	w->state = DYING;
-	pidfd_send_signal(w->pidfd, SIGKILL, NULL, 0);
-	worker_kill_children(w);
+	w->asked = asked;
 	sd_event_source_set_enabled(w->on_sock, SD_EVENT_OFF);
 	worker_set_clock(w, DYING_USEC);
+}
+
+void worker_kill(struct worker *w)
+{
+	if (w->state == WAITING || (w->state == DYING && !w->asked))
+		return;
+	worker_no_more(w, false);
+	pidfd_send_signal(w->pidfd, SIGKILL, NULL, 0);
+	worker_kill_children(w);
+}
+
+/* It reads what it was sent, then the end. */
+static void worker_ask_to_leave(struct worker *w)
+{
+	worker_no_more(w, true);
+	shutdown(w->sock, SHUT_WR);
 }
 
 /* --- its life --------------------------------------------------------------------------------- */
@@ -269,14 +284,16 @@ static void worker_ended(struct worker *w, int status)
 	worker_release(w);
 }
 
-/* DYING: it did not die in time. WAITING: the restart is due. */
+/* DYING: it did not leave, or die, in time. WAITING: the restart is due. */
 static int on_clock(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct worker *w = userdata;
 
 	(void)s;
 	(void)usec;
-	if (w->state == DYING) {
+	if (w->state == DYING && w->asked) {
+		worker_kill(w);
+	} else if (w->state == DYING) {
 		w->on_pidfd = sd_event_source_disable_unref(w->on_pidfd);
 		worker_abandon(w);
 		worker_ended(w, W_EXITCODE(0, SIGKILL));
@@ -409,11 +426,8 @@ void worker_replace(struct worker *w)
 {
 	switch (w->state) {
 	case WAITING: worker_set_clock(w, 0); break;
-	case RUNNING:
-	case DYING:
-		w->replacing = true;
-		worker_kill(w);
-		break;
+	case RUNNING: worker_ask_to_leave(w); __attribute__((fallthrough));
+	case DYING: w->replacing = true; break;
 	}
 }
 

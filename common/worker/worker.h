@@ -86,7 +86,11 @@ int worker_call(struct worker *w, void *msg, size_t size, int fd, uint64_t limit
 /* The same without an answer (id 0). */
 int worker_send(struct worker *w, void *msg, size_t size, int fd);
 
-/* Ends this process and starts another at once (say, the set of GPUs changed). */
+/*
+ * Ends this process and starts another at once (say, the set of GPUs changed). What was sent to
+ * it before it may still do: it finds the end of its socket then, and is killed if it is still
+ * there after a second.
+ */
 void worker_replace(struct worker *w);
 /* It broke a rule that only the caller knows: as if it had broken one of ours, with back-off. */
 void worker_reject(struct worker *w);

@@ -273,8 +273,9 @@ static void on_ended(struct worker *w, int status, uint64_t will_restart_usec, v
 	struct guest *g = userdata;
 
 	(void)w;
-	log_warn("guest %s: its va-link ended (status 0x%x), next one in %.1f s", g->name,
-		(unsigned int)status, (double)will_restart_usec / 1e6);
+	if (status != 0) /* else it was asked to leave */
+		log_warn("guest %s: its va-link ended (status 0x%x), next one in %.1f s", g->name,
+			(unsigned int)status, (double)will_restart_usec / 1e6);
 	g->state = LINK_NO_PEER;
 	/* the machine is none the worse: the next va-link connects, and finds out if it is */
 	g->connected = false;

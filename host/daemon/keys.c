@@ -368,6 +368,7 @@ void keys_on_event(struct guest *g, const struct link_ipc *m)
 void keys_command_unpair(struct hostd *h, struct guest *g, struct control_client *c)
 {
 	struct link_ipc close_window = { .head.op = LINK_OP_UNPAIR_WINDOW };
+	struct link_ipc no_record = { .head.op = LINK_OP_RECORD };
 	char path[PATH_MAX];
 	int r;
 
@@ -386,8 +387,10 @@ void keys_command_unpair(struct hostd *h, struct guest *g, struct control_client
 	log_info("audit: guest %s unpaired by uid %u", g->name, control_client_uid(c));
 	g->paired = false;
 	free(TAKE(g->key_trouble));
+	/* the old one tells the guest, forgets the keys, and goes all the same */
+	guest_order(g, &no_record);
 	if (g->link)
-		worker_replace(g->link); /* the old one still holds the keys */
+		worker_replace(g->link);
 	control_finish(c, EXIT_CODE_OK, NULL, "%s is unpaired; its keys are deleted here", g->name);
 }
 

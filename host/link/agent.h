@@ -32,6 +32,12 @@ int agent_run(struct agent *a, const char **ret_what);
 /* Carries out the order in a->msg; fd: -1, or what came with it, taken. */
 int agent_obey(struct agent *a, int fd);
 
+/*
+ * Writes what the link has to say. 1: all written, or the pipe is full; 0: the pipe has no other
+ * end any more.
+ */
+int agent_write_channel(struct agent *a);
+
 /* Closes the channel; agent_report() says so. backoff_ms: how long to stay away. */
 void agent_close_channel(struct agent *a, uint32_t backoff_ms);
 

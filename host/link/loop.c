@@ -85,8 +85,7 @@ static int read_channel(struct agent *a, uint64_t now)
 	return 1;
 }
 
-/* 1: all written, or the pipe is full; 0: the pipe has no other end any more. */
-static int write_channel(struct agent *a)
+int agent_write_channel(struct agent *a)
 {
 	const uint8_t *p;
 	size_t n;
@@ -112,7 +111,7 @@ static int serve_channel(struct agent *a, short revents, uint64_t now)
 	if (revents & (POLLIN | POLLHUP | POLLERR))
 		r = read_channel(a, now);
 	if (r > 0 && a->channel >= 0)
-		r = write_channel(a);
+		r = agent_write_channel(a);
 	if (r == 0)
 		agent_close_channel(a, 0);
 	return r < 0 ? r : 0;

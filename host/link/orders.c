@@ -16,15 +16,22 @@ static int refuse_if(struct agent *a, uint64_t tag, enum va_err e)
 	return e < 0 ? agent_report_refused(a, tag, e) : 0;
 }
 
-/* First of all, and again when a record is deleted or replaced: start from nothing. */
+/*
+ * First of all, and again when a record is deleted or replaced: start from nothing. The guest is
+ * told, where it can be, or it would believe in its session until that has been silent for long.
+ */
 static int obey_record(struct agent *a)
 {
 	struct link_config config = { .role = LINK_HOST };
 	uint64_t now = agent_now_ms();
 	enum va_err e;
 
-	if (a->ready)
+	if (a->ready) {
+		link_leave(a->link, now);
+		if (a->channel >= 0)
+			(void)agent_write_channel(a);
 		link_wipe(a->link);
+	}
 	if (a->msg.ok)
 		config.record = &a->msg.record;
 	e = link_init(a->link, &config, now);

@@ -248,6 +248,33 @@ static void comes_back_with_its_record(void)
 	stop();
 }
 
+static bool guest_is_down(struct core *c, void *userdata)
+{
+	(void)c;
+	(void)userdata;
+	guest_step();
+	return !guest.up;
+}
+
+/* The guest hears of it, and the va-link leaves, though both orders came at once. */
+static void says_that_the_keys_are_deleted(void)
+{
+	struct link_ipc no_record = { 0 };
+	uint64_t start;
+	int status = -1;
+
+	CHECK(pair_up());
+	start = now_ms();
+	CHECK(core_order(&core, LINK_OP_RECORD, &no_record, -1));
+	CHECK(shutdown(core.sock, SHUT_WR) == 0);
+	CHECK(core_pump(&core, guest_is_down, NULL, LIMIT_MS));
+	CHECK(now_ms() - start < 10000); /* long before silence would have told it */
+	CHECK(ends(&status));
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	core.pid = 0;
+	stop();
+}
+
 static void refuses_what_cannot_be(void)
 {
 	struct msg_query q = { .question = MSG_Q_PING };
@@ -332,6 +359,7 @@ static void an_order_out_of_turn_ends_it(void)
 TEST_MAIN({ "pairs_and_calls", pairs_and_calls }, { "stays_small", stays_small },
 	{ "comes_back_with_its_record", comes_back_with_its_record },
 	{ "refuses_what_cannot_be", refuses_what_cannot_be },
+	{ "says_that_the_keys_are_deleted", says_that_the_keys_are_deleted },
 	{ "a_flood_is_budgeted", a_flood_is_budgeted },
 	{ "garbage_closes_the_channel", garbage_closes_the_channel },
 	{ "leaves_with_its_core", leaves_with_its_core },

@@ -87,6 +87,23 @@ static void replaced_at_once(void)
 	CHECK_EQ(s.started, 5);
 }
 
+/* A process that serves leaves by itself when it is replaced; one that hangs is killed. */
+static void replaced_in_peace(void)
+{
+	CLEANUP_SEEN struct seen s = { 0 };
+
+	CHECK_EQ(seen_begin(&s, "3=hang", NULL), 0);
+	CHECK_EQ(seen_ask(&s, 1, 5 * SEC), 0);
+	worker_replace(s.w);
+	CHECK(seen_until(&s, &s.exits, 1));
+	CHECK(WIFEXITED(s.status) && WEXITSTATUS(s.status) == 0);
+	CHECK(seen_until(&s, &s.started, 2));
+	CHECK_EQ(seen_ask(&s, 3, 5 * SEC), 0);
+	worker_replace(s.w);
+	CHECK(seen_until(&s, &s.exits, 2));
+	CHECK(WIFSIGNALED(s.status) && WTERMSIG(s.status) == SIGKILL);
+}
+
 static void what_it_inherits(void)
 {
 	CLEANUP_SEEN struct seen s = { 0 };
@@ -203,6 +220,7 @@ static void what_cannot_be_tried(void)
 OVERSEER_MAIN({ "stubborn_ones_die_too", stubborn_ones_die_too },
 	{ "its_children_go_with_it", its_children_go_with_it },
 	{ "restarts_back_off", restarts_back_off }, { "replaced_at_once", replaced_at_once },
+	{ "replaced_in_peace", replaced_in_peace },
 	{ "what_it_inherits", what_it_inherits },
 	{ "privileges_are_dropped", privileges_are_dropped },
 	{ "no_worker_outlives_its_daemon", no_worker_outlives_its_daemon },
