@@ -86,7 +86,9 @@ check-rig-a:
 # where Debian packages can be built, the guests run the files of ours
 check-rig-b:
 	$(Q)sh tests/deps.sh check
-	$(Q)$(MAKE) --no-print-directory all rig $(if $(DPKG),deb)
+	$(Q)$(MAKE) --no-print-directory all rig
+	$(if $(DPKG),$(Q)$(MAKE) --no-print-directory deb >$(BUILD)/deb.log 2>&1 || { \
+		tail -n 40 $(BUILD)/deb.log; exit 1; })
 	$(Q)$(if $(DPKG),VA_DEBS=$(abspath $(BUILD))/deb) python3 tests/rig/run.py b --build $(BUILD) \
 		$(if $(TEST),--test $(TEST))
 

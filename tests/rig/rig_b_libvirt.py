@@ -26,7 +26,7 @@ def a_guest_of_libvirts():
         check_eq(s.host.ask("pair", "alpha").rc, 3, "pairing what is not defined")
         alpha = s.define("alpha")
         seen(s, state="off", channel="closed", gpus=[GPUS["alpha"]])
-        check_eq(s.host.ask("switch", "alpha").rc, 3, "a switch to a machine that is off")
+        check_eq(s.host.ask("switch", "alpha").rc, 6, "to a machine that could not answer")
         answer = s.host.ask("pair", "alpha")
         check(answer.rc == 0 and "by itself" in answer.text, answer.text)
 
@@ -47,6 +47,19 @@ def a_guest_of_libvirts():
         alpha.power_cut()
         s.monitor.wait_shown(INPUTS["host"], 5)
         seen(s, state="off", session="none", paired=True)
+        check_eq(s.host.ask("switch", "alpha", "--no-start").rc, 3, "to one that is off")
+        seen(s, state="off")
+        # its system is a fresh one at each start, which pairs anew
+        check_eq(s.host.ask("pair", "alpha").rc, 0, "a token")
+        asking = s.host.begin("switch", "alpha")
+        alpha.wait_started()
+        answer = asking.finish()
+        check_eq(answer.rc, 0, f"to one that is off, which is started for it: {answer.text}")
+        s.monitor.wait_shown(INPUTS["alpha"], 3)
+        seen(s, state="running", session="up")
+        alpha.power_cut()
+        s.monitor.wait_shown(INPUTS["host"], 20)
+        seen(s, state="off", session="none")
 
         code = s.host.ask("unpair", "alpha")
         check_eq(code.rc, 0, "unpair")

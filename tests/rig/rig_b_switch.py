@@ -208,7 +208,8 @@ def two_at_once():
 
 
 def holder_dies():
-    """Its machine is gone: the seat comes home by itself."""
+    """Its machine is gone, and no other guest was asked for before: the seat comes home."""
+    drop()
     s = stage()
     expect(s.host.ask("switch", "beta"), OK, "to beta")
     s.stop_guest("beta")

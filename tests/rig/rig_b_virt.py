@@ -203,7 +203,7 @@ class Worker(base.Closing):
 
     def ask(self, op, number, limit=60, limit_ms=50000):
         mine, self.next_id = self.next_id, self.next_id + 1
-        self.socket.sendall(struct.pack("II37s3xI", op, mine, number.encode(), limit_ms))
+        self.socket.sendall(struct.pack("II37s3xI8x", op, mine, number.encode(), limit_ms))
         self.until(lambda: mine in self.replies, limit, f"reply to {op}")
         return self.replies.pop(mine)
 
@@ -341,7 +341,7 @@ def a_blocked_domain_does_not_stop_the_others():
         os.mkfifo(fifo, 0o666)
         os.chmod(fifo, 0o666)
         with Worker(libvirt, "do") as doer:
-            doer.socket.sendall(struct.pack("II37s3xI", START, 1, stuck.encode(), 50000))
+            doer.socket.sendall(struct.pack("II37s3xI8x", START, 1, stuck.encode(), 50000))
             wait_for(lambda: blocked(libvirt, stuck), 30, "the domain is locked")
             # an event of its own makes the watcher ask about it, and hang with it
             start = time.monotonic()

@@ -80,7 +80,7 @@ def main():
     parser.add_argument("layer")
     parser.add_argument("--build", required=True, type=pathlib.Path)
     parser.add_argument("--test", default="")
-    parser.add_argument("--limit", type=float, default=240, help="seconds for each program")
+    parser.add_argument("--limit", type=float, default=900, help="seconds for each program")
     args = parser.parse_args()
     programs = [p for p in [HERE / f"selftest_{args.layer}.py",
                             *sorted(HERE.glob(f"rig_{args.layer}_*.py"))] if p.exists()]

@@ -34,8 +34,15 @@ class Skip(Exception):
     """The case cannot run here; the text says why."""
 
 
+PATIENCE = 4  # what another machine, or a busy one, may take for what takes 1 here
+
+
 def wait_for(condition, limit, what="the condition", step=0.02):
-    """Polls condition() until it is true and returns its value; RigError after limit seconds."""
+    """
+    Polls condition() until it is true and returns its value. RigError after limit seconds, times
+    PATIENCE: a limit ends a hang, it judges no speed.
+    """
+    limit *= PATIENCE
     end = time.monotonic() + limit
     while True:
         value = condition()

@@ -73,6 +73,13 @@ class VirtGuest(Guest):
         self.libvirt.virsh("start", self.name)
         self.wait_up(limit)
 
+    def wait_started(self, limit=60):
+        """Somebody else is starting it."""
+        self._forget()
+        self.started = time.monotonic()
+        base.wait_for(lambda: self.running, limit, f"{self.name}'s start")
+        self.wait_up(limit)
+
     def power_cut(self):
         self._channel.close()
         self.libvirt.virsh("destroy", self.name)
