@@ -220,8 +220,7 @@ static void what_cannot_be_tried(void)
 OVERSEER_MAIN({ "stubborn_ones_die_too", stubborn_ones_die_too },
 	{ "its_children_go_with_it", its_children_go_with_it },
 	{ "restarts_back_off", restarts_back_off }, { "replaced_at_once", replaced_at_once },
-	{ "replaced_in_peace", replaced_in_peace },
-	{ "what_it_inherits", what_it_inherits },
+	{ "replaced_in_peace", replaced_in_peace }, { "what_it_inherits", what_it_inherits },
 	{ "privileges_are_dropped", privileges_are_dropped },
 	{ "no_worker_outlives_its_daemon", no_worker_outlives_its_daemon },
 	{ "what_cannot_be_tried", what_cannot_be_tried });
