@@ -336,5 +336,6 @@ void guest_link_stop(struct guest *g)
 	g->link = NULL;
 	g->connected = g->connecting = false;
 	g->retry = sd_event_source_disable_unref(g->retry);
+	guest_socket_forget(g);
 	hostd_world_changed(g->h);
 }

@@ -13,8 +13,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 struct guest *guest_find(struct hostd *h, const char *name)
 {
@@ -188,21 +186,6 @@ static void retry_later(struct guest *g, uint64_t at_least_usec)
 		log_error("guest %s: no timer for its channel; say \"va-host reload\"", g->name);
 }
 
-static int connect_socket(const char *path)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s", path) >= (int)sizeof(a.sun_path))
-		return -ENAMETOOLONG;
-	/* EAGAIN: the listen queue is full, somebody else holds the channel */
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
-		return -errno;
-	return TAKE_FD(fd);
-}
-
 void guest_connect(struct guest *g)
 {
 	int fd;
@@ -211,7 +194,7 @@ void guest_connect(struct guest *g)
 		return;
 	if (g->conf && g->conf->channel[0]) {
 		g->connecting = true;
-		fd = connect_socket(g->conf->channel);
+		fd = guest_socket_connect(g);
 		guest_channel_arrived(g, fd, fd < 0 ? strerror(-fd) : "");
 	} else if (g->uuid[0] && g->virt_state != VIRT_STATE_OFF) {
 		g->connecting = true;

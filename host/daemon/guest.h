@@ -14,6 +14,7 @@
 #include "host/virt/ipc.h"
 
 #define GUEST_CALLS            8
+#define GUEST_BACKOFF_SOON_USEC 50000ull
 #define GUEST_BACKOFF_MIN_USEC 1000000ull
 #define GUEST_BACKOFF_MAX_USEC 30000000ull
 
@@ -59,6 +60,7 @@ struct guest {
 	bool connecting, connected;
 	uint64_t backoff_usec;
 	sd_event_source *retry;
+	sd_event_source *socket_watch; /* of the folder of a plain QEMU's socket that is not there */
 	int channel_error; /* negative errno of the last try, 0 */
 	bool heard;        /* a session has been up on this connection */
 	char *key_trouble; /* its key file is there and cannot be used: which, why; or NULL */
@@ -104,6 +106,12 @@ void guest_connect(struct guest *g);
 void guest_channel_lost(struct guest *g, uint64_t at_least_usec);
 /* A descriptor of the channel (given up to the call), or a negative errno and why. */
 void guest_channel_arrived(struct guest *g, int fd, const char *why);
+
+/* --- the socket of a plain QEMU (guest-socket.c) -------------------------------------------- */
+/* A descriptor, or a negative errno; its folder is then watched, and guest_connect() called. */
+int guest_socket_connect(struct guest *g);
+/* Watch no longer: the configuration is another one, or the guest goes. */
+void guest_socket_forget(struct guest *g);
 
 /* --- its va-link (guest-link.c) -------------------------------------------------------------- */
 int guest_link_start(struct guest *g);
