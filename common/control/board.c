@@ -15,7 +15,7 @@ struct board {
 };
 
 /* what is shown, in this order */
-static const char *const order[] = { "host", "guest", "monitor", "input", "step" };
+static const char *const order[] = { "host", "guest", "monitor", "input", "question", "step" };
 
 struct board *board_new(void)
 {
@@ -76,20 +76,25 @@ static void take_step(struct board *b, json_object *o)
 
 bool board_take(struct board *b, const char *type, json_object *o)
 {
+	const char *name = text(o, "name");
 	char key[KEY_SIZE];
 
 	if (!strcmp(type, "sync"))
 		return true;
+	if (!strcmp(type, "request")) /* has been, and is no state */
+		return false;
+	if (!*name) /* a guest has one question at most */
+		name = text(o, "guest");
 	if (!strcmp(type, "step")) {
 		take_step(b, o);
 		return true;
 	}
 	if (!strcmp(type, "gone")) {
-		snprintf(key, sizeof(key), "%s %s", text(o, "kind"), text(o, "name"));
+		snprintf(key, sizeof(key), "%s %s", text(o, "kind"), name);
 		json_object_object_del(b->objects, key);
 		return false;
 	}
-	snprintf(key, sizeof(key), "%s %s", type, text(o, "name"));
+	snprintf(key, sizeof(key), "%s %s", type, name);
 	json_object_object_add(b->objects, key, json_object_get(o));
 	return false;
 }

@@ -74,7 +74,7 @@ struct policy_verdict {
 	unsigned int timeout_s; /* of ask */
 	unsigned int rate_n;    /* 0: no limit; else so many ... */
 	unsigned int rate_s;    /* ... in so many seconds */
-	bool notify;            /* tell the person in front of the host */
+	bool notify;            /* tell those who follow va-host events */
 };
 
 struct policy;

@@ -132,7 +132,7 @@ static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void
 /* The program beside us when run from a build directory, the installed one else. */
 static int ddc_program(char *out, size_t size)
 {
-	const char *dir = getenv("VA_LIBEXEC");
+	const char *dir = getenv("VIRT_AID_LIBEXEC");
 	int n = snprintf(out, size, "%s/va-ddc", dir && *dir == '/' ? dir : VA_LIBEXECDIR);
 
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;

@@ -19,6 +19,8 @@ json_object *show_step(const struct world *w, int n, const struct step *s);
 /* One that was taken: with its state, how long it took, and what there is to say of it. */
 json_object *show_step_taken(const struct world *w, int n, const struct step *s, const char *state,
 	unsigned int ms, const char *detail);
+/* Who asks for what. */
+json_object *show_request(const struct guest *g, const struct msg_prepare *p);
 json_object *show_question(const struct guest *g);
 
 /* commands-guest.c: what is asked of one guest, and answered when it answers. */

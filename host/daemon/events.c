@@ -48,9 +48,19 @@ static void keep(json_object *all, const char *type, json_object *taken)
 	json_object *name = NULL;
 	char key[NAME_MAX_LEN + 32];
 
-	json_object_object_get_ex(taken, "name", &name);
+	if (!json_object_object_get_ex(taken, "name", &name))
+		json_object_object_get_ex(taken, "guest", &name);
 	snprintf(key, sizeof(key), "%s %s", type, name ? json_object_get_string(name) : "");
 	json_object_object_add(all, key, taken);
+}
+
+/* What counts down is no change. */
+static void keep_question(json_object *all, const struct guest *g)
+{
+	json_object *o = show_question(g);
+
+	json_object_object_del(o, "expires_s");
+	keep(all, "question", o);
 }
 
 static json_object *look(struct hostd *h)
@@ -66,6 +76,9 @@ static json_object *look(struct hostd *h)
 		keep(all, "monitor", show_monitor(h, i));
 	for (int i = 0; i < w->n_devices; i++)
 		keep(all, "input", show_input(h, i));
+	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
+		if (h->guests[i] && h->guests[i]->question.number)
+			keep_question(all, h->guests[i]);
 	return all;
 }
 
@@ -195,6 +208,19 @@ void events_step(struct hostd *h, int n, const struct step *s, const char *state
 	tell(h->events, "step", o);
 	json_object_put(o);
 	events_poke(h);
+}
+
+void events_request(const struct guest *g, const struct msg_prepare *p, const char *outcome)
+{
+	struct events *e = g->h->events;
+	json_object *o;
+
+	if (!e || !anybody(e))
+		return;
+	o = show_request(g, p);
+	json_object_object_add(o, "outcome", json_object_new_string(outcome));
+	tell(e, "request", o);
+	json_object_put(o);
 }
 
 /* --- coming and going ----------------------------------------------------------------------------

@@ -233,6 +233,8 @@ void events_poke(struct hostd *h);
 /* A step of a switch, which is no state: told as it happens. */
 void events_step(struct hostd *h, int n, const struct step *s, const char *state, unsigned int ms,
 	const char *detail);
+/* What a guest asked for, and what became of it, where the policy says to tell. */
+void events_request(const struct guest *g, const struct msg_prepare *p, const char *outcome);
 void events_gone(struct hostd *h, const struct control_client *c);
 
 /* --- keys.c: records, pairing, rekeying

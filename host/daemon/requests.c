@@ -50,6 +50,8 @@ static void audit(const struct guest *g, const struct msg_prepare *p,
 	log_info("audit: guest=%s op=%s target=%s uid=%u rule=%s:%u outcome=%s", g->name,
 		msg_operation_name(p->operation), p->target[0] ? escape(p->target) : "-",
 		p->claimed_uid, v && v->file ? v->file : "-", v ? v->line : 0, outcome);
+	if (v && v->notify)
+		events_request(g, p, outcome);
 }
 
 /* False: a rate limit is used up, which denies. charge: this asking counts. */
@@ -142,6 +144,7 @@ static void question_over(struct guest *g)
 {
 	sd_event_source_disable_unref(g->question.limit);
 	g->question = (struct guest_question){ 0 };
+	events_poke(g->h);
 }
 
 static int on_question_limit(sd_event_source *s, uint64_t usec, void *userdata)
@@ -175,6 +178,7 @@ static void ask_person(struct guest *g, uint64_t session, uint32_t id, const str
 		return;
 	}
 	m.pending.expires_ms = timeout_s * 1000;
+	events_poke(g->h);
 	update_hold(g);
 	reply(g, session, &m);
 	log_warn("guest %s asks for %s %s: \"va-host approve %u\" or \"va-host deny %u\" within %u "

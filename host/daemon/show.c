@@ -163,18 +163,25 @@ json_object *show_step_taken(const struct world *w, int n, const struct step *s,
 	return o;
 }
 
-json_object *show_question(const struct guest *g)
+json_object *show_request(const struct guest *g, const struct msg_prepare *p)
 {
 	json_object *o = json_object_new_object();
+
+	add_str(o, "guest", g->name);
+	add_str(o, "operation", msg_operation_name(p->operation));
+	add_str(o, "target", escape(p->target));
+	add_int(o, "uid", p->claimed_uid);
+	return o;
+}
+
+json_object *show_question(const struct guest *g)
+{
+	json_object *o = show_request(g, &g->question.prepare);
 	uint64_t at = 0;
 
 	if (g->question.limit)
 		sd_event_source_get_time(g->question.limit, &at);
 	add_int(o, "id", g->question.number);
-	add_str(o, "guest", g->name);
-	add_str(o, "operation", msg_operation_name(g->question.prepare.operation));
-	add_str(o, "target", escape(g->question.prepare.target));
-	add_int(o, "uid", g->question.prepare.claimed_uid);
 	add_int(o, "expires_s",
 		at / 1000 > hostd_now_ms() ? (int64_t)(at / 1000 - hostd_now_ms()) / 1000 : 0);
 	return o;

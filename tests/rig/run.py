@@ -85,7 +85,7 @@ def main():
     programs = [p for p in [HERE / f"selftest_{args.layer}.py",
                             *sorted(HERE.glob(f"rig_{args.layer}_*.py"))] if p.exists()]
     env = os.environ | {"VA_BUILD": str(args.build.resolve()),
-                        "VA_LIBEXEC": str(args.build.resolve())}
+                        "VIRT_AID_LIBEXEC": str(args.build.resolve())}
     total = {"ok": 0, "FAIL": 0, "skip": 0}
     chosen = choose(programs, args.test)
     jobs = min(JOBS.get(args.layer, 1), len(chosen)) or 1

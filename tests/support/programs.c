@@ -84,7 +84,7 @@ static void become(const char *path, const char **argv, int fd3, const char *log
 		_exit(125);
 	close_range(fd3 >= 0 ? 4 : 3, ~0u, 0);
 	snprintf(libexec, sizeof(libexec), "%.*s", (int)(strrchr(path, '/') - path), path);
-	setenv("VA_LIBEXEC", libexec, 1);
+	setenv("VIRT_AID_LIBEXEC", libexec, 1);
 	argv[0] = path;
 	execv(path, (char *const *)(uintptr_t)argv);
 	_exit(127);

@@ -189,6 +189,33 @@ static void steps_are_told_as_they_happen(void)
 	rig_down();
 }
 
+static void questions_and_requests_are_told(void)
+{
+	struct msg_prepare p = { .operation = MSG_OP_HOST_SHUTDOWN, .claimed_uid = 1000 };
+	char packet[2000];
+	ssize_t n;
+	int a;
+
+	rig_up();
+	events_request(&guests[1], &p, "denied"); /* to nobody */
+	a = follow();
+	read_moment(a);
+	guests[1].question = (struct guest_question){ .number = 3, .prepare = p };
+	events_poke(&h);
+	CHECK_STR(read_moment(a), "question;");
+	guests[1].question.number = 0;
+	events_poke(&h);
+	CHECK_STR(read_moment(a), "gone guest1;");
+	events_request(&guests[1], &p, "denied");
+	n = recv(a, packet, sizeof(packet) - 1, MSG_DONTWAIT);
+	CHECK(n > 0);
+	packet[n] = '\0';
+	CHECK(strstr(packet, "\"type\":\"request\"") != NULL);
+	CHECK(strstr(packet, "\"outcome\":\"denied\"") != NULL);
+	close(a);
+	rig_down();
+}
+
 static void who_leaves_is_forgotten(void)
 {
 	rig_up();
@@ -280,6 +307,10 @@ static void the_board_keeps_the_last_word(void)
 	CHECK(!take("{\"type\":\"guest\",\"name\":\"zorg\",\"state\":\"off\"}"));
 	CHECK(!take("{\"type\":\"guest\",\"name\":\"lulu\",\"state\":\"off\"}"));
 	CHECK(!take("{\"type\":\"host\",\"holder\":\"host\"}"));
+	CHECK(!take("{\"type\":\"question\",\"id\":3,\"guest\":\"zorg\"}"));
+	CHECK(strstr(draw(), "zorg") != NULL);
+	CHECK(!take("{\"type\":\"gone\",\"kind\":\"question\",\"name\":\"zorg\"}"));
+	CHECK(!take("{\"type\":\"request\",\"guest\":\"zorg\"}"));
 	CHECK(take("{\"type\":\"sync\"}"));
 	CHECK_STR(draw(), "\nseat held by  host\n\nGUEST  STATE\nzorg   off\nlulu   off\n\n"
 			  "MONITOR  SHOWN\ndesk     dp1\n");
@@ -308,6 +339,7 @@ static void the_board_shows_one_switch(void)
 
 TEST_MAIN({ "changes_alone_are_told", changes_alone_are_told },
 	{ "steps_are_told_as_they_happen", steps_are_told_as_they_happen },
+	{ "questions_and_requests_are_told", questions_and_requests_are_told },
 	{ "who_leaves_is_forgotten", who_leaves_is_forgotten },
 	{ "a_slow_reader_misses_the_middle_only", a_slow_reader_misses_the_middle_only },
 	{ "the_board_keeps_the_last_word", the_board_keeps_the_last_word },
