@@ -137,7 +137,7 @@ class Agent(base.Closing):
             self.box = Box()
             self.box.display(monitor, value, 4, pci, "card0-HDMI-A-1")
             wrapper(self.libexec / "va-ddc", self.box.command([base.program("va-ddc")]), SANITIZERS)
-        self.env = dict(os.environ, VA_LIBEXEC=str(self.libexec),
+        self.env = dict(os.environ, VIRT_AID_LIBEXEC=str(self.libexec),
                         VIRT_AID_SOCKET=str(self.run_dir / "guest.sock"))
         self.process = None
         base.keep(self)
