@@ -500,7 +500,7 @@ def no_host_no_wakeups():
     s.host.stop()
     try:
         guest = s.guests["beta"]
-        guest.sh("pkill va-guestd")  # a fresh one has no va-ddc to let go in the middle of it
+        guest.check(["kill", str(guest.agent_pid())])  # a fresh one has no va-ddc to let go
         guest.wait_agent()
         before = wakeups(guest)
         for _ in range(20):  # it settles: the end of the connection is handled, a timer fires
