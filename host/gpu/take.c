@@ -154,7 +154,7 @@ int flow_take(struct machine *m, const char *guest, struct plan *p, const struct
 		return r;
 	/* while the host can still reach its monitors */
 	if (o->tell && p->ends_sessions)
-		tell_daemon(m, guest);
+		tell_taking(m, guest);
 	r = take_steps(m, &j, p, o);
 	if (r == 0) {
 		journal_close(&j);
