@@ -52,7 +52,8 @@ enum control_op {
 	CONTROL_INPUTS, /* keyboards, mice, and what else is on USB */
 	CONTROL_EVENTS, /* what changes, as it does; as does STATUS with WATCH; no result */
 	CONTROL_RESCUE, /* everything comes home, even in the middle of a switch; FORCE */
-	CONTROL_HANDOVER, /* va-gpu: arg = libvirt's name of a guest; value: see below */
+	/* va-gpu: arg = libvirt's name of a guest; value: see below */
+	CONTROL_HANDOVER,
 	CONTROL_OP_MAX = CONTROL_HANDOVER,
 };
 

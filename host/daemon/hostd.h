@@ -223,7 +223,7 @@ void inputs_come_home(struct hostd *h);
 /* Nobody wants to know any more. */
 void inputs_forget(struct hostd *h, const void *userdata);
 
-/* --- handover.c: a guest takes a graphics card from the host's session, or gave it back ----------- */
+/* --- handover.c: a guest takes a graphics card from the host's session, or gave it back ----- */
 void handover_command(struct hostd *h, const struct control_request *r, struct control_client *c);
 /* libvirt is just starting it, though it says nothing of that yet. */
 bool handover_awaits(const struct guest *g);

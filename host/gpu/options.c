@@ -49,3 +49,15 @@ int options_read(const struct machine *m, struct options *ret, struct conf_repor
 		r = conf_read(path, entry, ret, report);
 	return r == -ENOENT ? 0 : r;
 }
+
+int options_load(struct machine *m, struct options *ret)
+{
+	CLEANUP(free) struct conf_report *report = calloc(1, sizeof(*report));
+
+	if (!report)
+		return machine_fail(m, -ENOMEM, "out of memory");
+	if (options_read(m, ret, report) == 0)
+		return 0;
+	report->text[strcspn(report->text, "\n")] = '\0';
+	return machine_fail(m, -EINVAL, "%s", report->text);
+}

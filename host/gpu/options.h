@@ -25,4 +25,7 @@ struct options {
 /* No file: the defaults. -EINVAL with the report, one error a line. */
 int options_read(const struct machine *m, struct options *ret, struct conf_report *report);
 
+/* The same; the report's first line in m->why. */
+int options_load(struct machine *m, struct options *ret);
+
 #endif

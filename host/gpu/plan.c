@@ -12,10 +12,12 @@
 
 #include "common/base/cleanup.h"
 #include "common/base/escape.h"
+#include "common/pci/gpu.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void plan_note(struct plan *p, const char *fmt, ...)
 {
@@ -41,6 +43,15 @@ static bool is_claimed(const struct claim *c, const char *addr)
 	return false;
 }
 
+static bool is_boot_gpu(const struct machine *m, const struct pci_device *dev)
+{
+	struct pci_device gpus[PCI_MAX_DEVICES];
+	int n = pci_list_gpus(m->sys, gpus, PCI_MAX_DEVICES);
+	int boot = pci_boot_gpu(m->sys, gpus, n);
+
+	return boot >= 0 && !strcmp(gpus[boot].addr, dev->addr);
+}
+
 static int add_device(struct machine *m, struct plan *p, const struct pci_device *dev, bool managed)
 {
 	struct plan_device *d = &p->devices[p->n_devices++];
@@ -48,6 +59,7 @@ static int add_device(struct machine *m, struct plan *p, const struct pci_device
 	d->pci = *dev;
 	d->managed = managed;
 	d->gpu = pci_device_is_gpu(dev);
+	d->boots = is_boot_gpu(m, dev);
 	return device_read_override(m, dev->addr, d->override);
 }
 
@@ -128,7 +140,7 @@ static int check_driver(struct machine *m, const struct plan *p, const struct pl
 	int n = pci_list_slot(m->sys, d->pci.addr, slot, ARRAY_SIZE(slot));
 	char users[16];
 
-	if (d->pci.boot_vga && !o->apu && vendor_is_apu(&d->pci, slot, n))
+	if (d->boots && !o->apu && vendor_is_apu(&d->pci, slot, n))
 		return machine_fail(m, -EPERM,
 			"%s is the graphics of an AMD processor, and shows the host's picture: "
 			"taking "
@@ -328,6 +340,10 @@ static void plan_holders(struct plan *p, const struct options *o)
 		else if (h->kind == HOLDER_LOGIN)
 			plan_note(p, "%s was started by hand; nothing starts it again", text);
 	}
+	if (geteuid() != 0)
+		plan_note(p,
+			"only your own processes are seen; say it as root to see all that hold "
+			"the card");
 	if (p->ends_sessions)
 		plan_note(p, "all programs of the graphical session end; save what is open");
 }

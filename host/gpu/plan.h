@@ -27,6 +27,7 @@ struct plan_device {
 	struct pci_device pci;
 	bool managed;
 	bool gpu;
+	bool boots;                     /* the host's first picture was on it */
 	char override[PCI_DRIVER_SIZE]; /* driver_override before */
 };
 
