@@ -65,7 +65,7 @@ static const struct command commands[] = {
 		.op = CONTROL_POLICY, .limit_s = 10 },
 	{ "gpu list", "Show the graphics cards, who has them, and what is known to go wrong.",
 		.local = gpu_list },
-	{ "gpu show CARD|GUEST", "Show what giving a card away would stop, and the ways back.",
+	{ "gpu show GUEST", "Show what giving it its graphics cards stops; or a card, by its address.",
 		.local = gpu_show },
 	{ "gpu take GUEST", "Free the graphics cards of a guest from this machine.",
 		.local = gpu_take },
