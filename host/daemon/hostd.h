@@ -282,6 +282,8 @@ void power_cancel(struct hostd *h, power_done_fn *done, void *userdata);
 void power_forget(struct hostd *h, const void *userdata);
 /* Tells a guest whose session has just come up what the others know. */
 void power_tell(struct guest *g);
+/* The world has changed: may this machine sleep? */
+void power_look(struct hostd *h);
 /* The monitors are being brought home for it: they go nowhere else now. */
 bool power_is_going_down(const struct hostd *h);
 /* Seconds until the scheduled shutdown; -1: none. *ret_by: who asked. */

@@ -139,6 +139,7 @@ static int on_changed(sd_event_source *s, void *userdata)
 	if (!h->execution)
 		seat_recover_look(h);
 	handover_look(h);
+	power_look(h);
 	return 0;
 }
 
