@@ -28,6 +28,8 @@ static enum conf_verdict entry(const struct conf_at *at, const char *value, void
 		return conf_bool(at, value, &o->apu);
 	if (!strcmp(at->key, "move-monitors"))
 		return conf_bool(at, value, &o->tell);
+	if (!strcmp(at->key, "keep-session"))
+		return conf_bool(at, value, &o->keep);
 	if (strcmp(at->key, "display-manager") != 0)
 		return CONF_UNKNOWN_KEY;
 	if (!init_service_is_valid(value)) {

@@ -18,6 +18,7 @@ enum options_holders {
 struct options {
 	enum options_holders holders;
 	bool apu;  /* take a processor's own graphics although that is known to hang */
+	bool keep; /* the session stays: its compositor is told to let go of the card */
 	bool tell; /* ask va-hostd to move the monitors first */
 	char dm[INIT_SERVICE_SIZE]; /* "": found by itself */
 };

@@ -156,6 +156,13 @@ def two_screens(m):
     m.hold(["/dev/dri/card1", "/dev/dri/card2"], "gnome-shell", session=3)
 
 
+def kept_session(m):
+    """The same, and the session is to stay; what is in it lets go when told."""
+    two_screens(m)
+    m.tree.put("/etc/virt-aid/gpu.conf", "[gpu]\nkeep-session = yes\n")
+    m.follows.update(m.processes)
+
+
 def bochs_unmanaged(m):
     """A driver that nobody has heard of."""
     _card(m, "bochs", cls=0x038000)
@@ -170,7 +177,7 @@ MACHINES = {
     "runit": (_elsewhere("lightdm"), "runit"), "s6": (_elsewhere("sddm-srv"), "s6"),
     "dinit": (_elsewhere("greetd", "ollama"), "dinit"),
     "no_display_manager": (no_display_manager, "systemd"),
-    "two_screens": (two_screens, "systemd"),
+    "two_screens": (two_screens, "systemd"), "kept_session": (kept_session, "systemd"),
     "second_card": (second_card, "systemd"), "bochs_unmanaged": (bochs_unmanaged, "systemd"),
 }
 
