@@ -79,7 +79,7 @@ USES_host/virt       := host/virt common/worker common/base
 PKGS_host/virt       := libvirt libvirt-qemu libxml-2.0 libsystemd
 # of host/virt the reader of definitions alone; PKGS keeps libvirt out
 USES_host/gpu        := host/gpu host/virt common/control common/pci common/base
-PKGS_host/gpu        := libxml-2.0 json-c inih
+PKGS_host/gpu        := libxml-2.0 json-c inih libpci
 USES_host/cli        := host/cli common/control common/policy common/base
 PKGS_host/cli        := json-c libsystemd inih
 USES_guest/daemon    := guest/daemon common/control common/policy common/worker common/link common/base

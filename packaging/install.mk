@@ -40,6 +40,7 @@ FILES_host = \
 	man/va-gpu.8:$(MANDIR)/man8/va-gpu.8:644 \
 	completions/va-host:$(COMPLETIONSDIR)/va-host:644 \
 	systemd/va-hostd.service:$(UNITDIR)/va-hostd.service:644 \
+	systemd/va-gpu-recover.service:$(UNITDIR)/va-gpu-recover.service:644 \
 	sysusers/virt-aid-host.conf:$(SYSUSERSDIR)/virt-aid-host.conf:644 \
 	tmpfiles/virt-aid-host.conf:$(TMPFILESDIR)/virt-aid-host.conf:644
 FILES_guest = \
@@ -102,7 +103,7 @@ endef
 
 install-common: all
 	$(foreach f,$(FILES_common),$(call install_file,,$(call comma_words,$(f))))
-install-host: all $(BUILD)/systemd/va-hostd.service
+install-host: all $(BUILD)/systemd/va-hostd.service $(BUILD)/systemd/va-gpu-recover.service
 	$(call check_prefix,va-hostd)
 	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/virt-aid/guests.d
 	$(foreach f,$(FILES_host),$(call install_file,,$(call comma_words,$(f))))

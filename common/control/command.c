@@ -352,7 +352,7 @@ static enum exit_code run(
 		return EXIT_CODE_USAGE;
 	}
 	if (c->local)
-		return c->local(args);
+		return c->local(args, o->json);
 	wrong = command_fill(c, args, &r);
 	if (wrong) {
 		fprintf(stderr, "%s: %s\n", p->name, wrong);

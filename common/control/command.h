@@ -35,7 +35,7 @@ struct command {
 	uint32_t flags;       /* of the request, always set */
 	bool stream;          /* for programs: printed as with --json */
 	/* done here, without the daemon: args as typed; returns the exit code */
-	enum exit_code (*local)(const char *const args[COMMAND_ARGS]);
+	enum exit_code (*local)(const char *const args[COMMAND_ARGS], bool json);
 };
 
 struct command_program {

@@ -52,7 +52,9 @@ enum control_op {
 	CONTROL_INPUTS, /* keyboards, mice, and what else is on USB */
 	CONTROL_EVENTS, /* what changes, as it does; as does STATUS with WATCH; no result */
 	CONTROL_RESCUE, /* everything comes home, even in the middle of a switch; FORCE */
-	CONTROL_OP_MAX = CONTROL_RESCUE,
+	/* va-gpu: arg = libvirt's name of a guest; value: see below */
+	CONTROL_HANDOVER,
+	CONTROL_OP_MAX = CONTROL_HANDOVER,
 };
 
 #define CONTROL_FLAG_DRY_RUN  0x1u
@@ -62,6 +64,10 @@ enum control_op {
 #define CONTROL_FLAG_WAIT     0x10u
 #define CONTROL_FLAG_NO_START 0x20u
 #define CONTROL_FLAGS         0x3fu
+
+/* CONTROL_HANDOVER: it is about to be given a card of the host's session, or that one is back */
+#define CONTROL_HANDOVER_BEGINS 1u
+#define CONTROL_HANDOVER_ENDS   2u
 
 struct control_request {
 	uint32_t magic;

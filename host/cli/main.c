@@ -2,6 +2,7 @@
 /* va-host: what a user of the host types. A table; the rest is in common/control/command.h. */
 #include "common/base/cleanup.h"
 #include "common/control/command.h"
+#include "host/cli/gpu.h"
 #include "host/cli/policy.h"
 
 /* clang-format off */
@@ -62,6 +63,16 @@ static const struct command commands[] = {
 	{ "policy explain GUEST OPERATION [TO] [UID]",
 		"Say what the policy would answer, and by which line.",
 		.op = CONTROL_POLICY, .limit_s = 10 },
+	{ "gpu list", "Show the graphics cards, who has them, and what is known to go wrong.",
+		.local = gpu_list },
+	{ "gpu show GUEST", "Show what giving it its graphics cards stops; or a card, by its address.",
+		.local = gpu_show },
+	{ "gpu take GUEST", "Free the graphics cards of a guest from this machine.",
+		.local = gpu_take },
+	{ "gpu return GUEST", "Give this machine the graphics cards back.",
+		.local = gpu_return },
+	{ "gpu recover", "Undo what a hand-over of a graphics card has left half done.",
+		.local = gpu_recover },
 	{ "reload", "Have va-hostd read its configuration and policy again.",
 		.op = CONTROL_RELOAD, .limit_s = 30 },
 };

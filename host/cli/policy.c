@@ -35,13 +35,14 @@ static char *read_file(const char *path, size_t *ret_len)
 	return NULL;
 }
 
-enum exit_code policy_check(const char *const args[COMMAND_ARGS])
+enum exit_code policy_check(const char *const args[COMMAND_ARGS], bool json)
 {
 	static struct conf_report report;
 	CLEANUP_FN(policy) struct policy *p = policy_new(POLICY_ON_HOST);
 	size_t len = 0;
 	CLEANUP(free) char *text = read_file(args[0], &len);
 
+	(void)json;
 	if (!text) {
 		fprintf(stderr, "va-host: reading %s failed: %s\n", escape(args[0]),
 			strerror(errno));

@@ -6,6 +6,6 @@
 #include "common/control/command.h"
 
 /* args[0]: the file. Prints what is wrong, or how many rules it has. */
-enum exit_code policy_check(const char *const args[COMMAND_ARGS]);
+enum exit_code policy_check(const char *const args[COMMAND_ARGS], bool json);
 
 #endif

@@ -171,6 +171,13 @@ static void command_switch(
 	seat_switch(h, &i, who, &request);
 }
 
+static void command_handover(
+	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
+{
+	(void)g;
+	handover_command(h, r, c);
+}
+
 static void command_rescue(
 	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
@@ -320,6 +327,7 @@ static const struct command {
 	[CONTROL_RESCUE] = { command_rescue, false, NO_GUEST },
 	[CONTROL_EVENTS] = { command_events, false, NO_GUEST },
 	[CONTROL_INPUTS] = { command_inputs, false, NO_GUEST },
+	[CONTROL_HANDOVER] = { command_handover, true, NO_GUEST },
 };
 
 void commands_handle(struct control_client *c, const struct control_request *r, void *userdata)
@@ -353,6 +361,7 @@ void commands_gone(struct control_client *c, void *userdata)
 	struct hostd *h = userdata;
 
 	events_gone(h, c);
+	handover_forget(h, c, NULL);
 	seat_forget(h, c);
 	power_forget(h, c);
 	keys_forget_client(h, c);

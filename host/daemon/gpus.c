@@ -5,7 +5,7 @@
  * read; a GPU stays where it is.
  */
 #include "common/base/log.h"
-#include "common/pci/pci.h"
+#include "common/pci/gpu.h"
 #include "host/daemon/hostd.h"
 
 #include <stdio.h>
@@ -15,17 +15,18 @@ void gpus_find(struct hostd *h)
 {
 	struct pci_device found[HOSTD_MAX_GPUS];
 	const char *wanted = h->config->primary_gpu;
-	int n = pci_list_gpus(h->sysfs ? h->sysfs : PCI_SYSFS, found, ARRAY_SIZE(found));
+	const char *sysfs = h->sysfs ? h->sysfs : PCI_SYSFS;
+	int n = pci_list_gpus(sysfs, found, ARRAY_SIZE(found)), boot;
 
 	if (n < 0)
 		log_warn("the GPUs of this machine cannot be listed: %s", strerror(-n));
 	h->n_gpus = n < 0 ? 0 : n;
 	h->primary_gpu[0] = '\0';
-	for (int i = 0; i < h->n_gpus; i++) {
+	for (int i = 0; i < h->n_gpus; i++)
 		memcpy(h->gpus[i], found[i].addr, sizeof(found[i].addr));
-		if (!strcmp(wanted, "auto") && found[i].boot_vga)
-			memcpy(h->primary_gpu, found[i].addr, sizeof(found[i].addr));
-	}
+	boot = pci_boot_gpu(sysfs, found, h->n_gpus);
+	if (!strcmp(wanted, "auto") && boot >= 0)
+		memcpy(h->primary_gpu, found[boot].addr, sizeof(found[boot].addr));
 	if (strcmp(wanted, "auto") && strcmp(wanted, "none"))
 		snprintf(h->primary_gpu, sizeof(h->primary_gpu), "%s", wanted);
 	hostd_world_changed(h);

@@ -67,6 +67,7 @@ void guest_remove(struct guest *g)
 	struct hostd *h = g->h;
 
 	seat_machine_lost(h, g->slot);
+	handover_forget(h, NULL, g);
 	guest_link_stop(g);
 	keys_free(g);
 	free(g->rates);
@@ -94,13 +95,15 @@ bool guest_has_channel(const struct guest *g)
 
 enum world_state guest_world_state(const struct guest *g)
 {
+	enum world_state off = handover_awaits(g) ? WORLD_STARTING : WORLD_OFF;
+
 	if (!g->uuid[0])
-		return g->connected ? WORLD_RUNNING : WORLD_OFF;
+		return g->connected ? WORLD_RUNNING : off;
 	switch (g->virt_state) {
 	case VIRT_STATE_RUNNING: return WORLD_RUNNING;
 	case VIRT_STATE_PAUSED: return WORLD_PAUSED;
 	case VIRT_STATE_STOPPING: return WORLD_STOPPING;
-	default: return WORLD_OFF;
+	default: return off;
 	}
 }
 
@@ -143,6 +146,8 @@ void guest_update(struct guest *g)
 	bool wanted = guest_has_channel(g);
 
 	collect_gpus(g);
+	if (g->virt_state != VIRT_STATE_OFF)
+		g->arrives_until_ms = 0; /* it has arrived */
 	hostd_world_changed(g->h);
 	if (wanted && !g->link) {
 		int r = guest_link_start(g);
@@ -245,6 +250,8 @@ const char *guest_state_name(const struct guest *g)
 		[VIRT_STATE_STOPPING] = "stopping",
 	};
 
+	if (handover_awaits(g) && guest_world_state(g) == WORLD_STARTING)
+		return "starting";
 	if (!g->uuid[0])
 		return g->connected ? "running" : "unknown";
 	return g->virt_state <= VIRT_STATE_MAX ? names[g->virt_state] : "unknown";

@@ -56,6 +56,9 @@ struct guest {
 	struct virt_usb usb[VIRT_MAX_USB]; /* what it holds of the host's USB devices now */
 	uint32_t n_usb;
 
+	uint64_t arrives_until_ms; /* handover.c: libvirt is starting it; 0 */
+	bool expected;             /* the same: the seat follows when it answers */
+
 	struct worker *link;
 	bool connecting, connected;
 	uint64_t backoff_usec;

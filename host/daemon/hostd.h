@@ -14,6 +14,7 @@
  *	power*.c	the host's shutdown		commands*.c	the control socket
  *	inputs*.c	keyboards, mice			events.c	who follows what changes
  *	hotkey.c	the keyboard's own way to ask
+ *	handover.c	a guest that takes the host's own graphics card
  */
 #ifndef VA_HOSTD_HOSTD_H
 #define VA_HOSTD_HOSTD_H
@@ -39,6 +40,7 @@ struct hotkey;
 struct recovery;
 struct rescue;
 struct seat_queued;
+struct handover;
 
 /* Who waits for a switch: either may be NULL; done is called once, and nothing after it. */
 struct seat_request {
@@ -82,6 +84,7 @@ struct hostd {
 	struct seat_journal journal; /* the same */
 	struct seat_queued *queue;   /* who waits for its end */
 	struct rescue *rescue;       /* NULL: none is under way */
+	struct handover *handover;   /* the same */
 	struct recovery *recovery;   /* of a switch that an earlier va-hostd left; NULL: none */
 	char asked[SEAT_ASKED]
 		  [NAME_MAX_LEN + 1]; /* to whom the seat was to go, the last one last */
@@ -89,6 +92,7 @@ struct hostd {
 	bool holder_answered; /* the holder has had a session since it has the seat */
 	int given_by;         /* the lost holder; the seat is being given on */
 	unsigned int give_tries;
+	bool give_home; /* to the host, whoever was asked for before */
 	uint64_t given_switch; /* number of the one that failed to */
 	sd_event_source *give_again;
 	sd_event_source *silence;         /* until a holder that fell silent loses the seat */
@@ -219,6 +223,17 @@ void inputs_come_home(struct hostd *h);
 /* Nobody wants to know any more. */
 void inputs_forget(struct hostd *h, const void *userdata);
 
+/* --- handover.c: a guest takes a graphics card from the host's session, or gave it back ----- */
+void handover_command(struct hostd *h, const struct control_request *r, struct control_client *c);
+/* libvirt is just starting it, though it says nothing of that yet. */
+bool handover_awaits(const struct guest *g);
+/* The world has changed, or nobody moves the seat any more. */
+void handover_look(struct hostd *h);
+/* A switch to target is over. */
+void handover_switched(struct hostd *h, int target, bool moved);
+/* Either may be NULL. */
+void handover_forget(struct hostd *h, const void *client, const struct guest *g);
+
 /* --- hotkey.c: hotkeys on the keyboards that the host has ------------------------------------------ */
 #define EVDEV_NUMBER_MAX 1024 /* eventN: as many as the kernel has minors for */
 int hotkey_start(struct hostd *h); /* nothing where none is configured */
@@ -269,6 +284,8 @@ void power_cancel(struct hostd *h, power_done_fn *done, void *userdata);
 void power_forget(struct hostd *h, const void *userdata);
 /* Tells a guest whose session has just come up what the others know. */
 void power_tell(struct guest *g);
+/* The world has changed: may this machine sleep? */
+void power_look(struct hostd *h);
 /* The monitors are being brought home for it: they go nowhere else now. */
 bool power_is_going_down(const struct hostd *h);
 /* Seconds until the scheduled shutdown; -1: none. *ret_by: who asked. */

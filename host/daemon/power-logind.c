@@ -17,6 +17,7 @@
 #define BUS_LIMIT_USEC 5000000ull
 
 static int on_prepare(sd_bus_message *m, void *userdata, sd_bus_error *e);
+static int bus_open(struct hostd *h);
 
 /* --- an inhibitor: the shutdown waits for it, within logind's InhibitDelayMaxSec ---------------
  */
@@ -48,6 +49,49 @@ void logind_release(struct hostd *h)
 	h->power->inhibitor = -1;
 }
 
+/* --- no sleep while a guest has devices of this machine -----------------------------------------
+ */
+
+/* Taken, and not needed any more when the answer came: closed again at once. */
+static int on_no_sleep(sd_bus_message *m, void *userdata, sd_bus_error *e)
+{
+	struct hostd *h = userdata;
+	const sd_bus_error *failed = sd_bus_message_get_error(m);
+	int fd = -1;
+
+	(void)e;
+	h->power->asking_no_sleep = false;
+	if (failed || sd_bus_message_read(m, "h", &fd) < 0) {
+		log_line(h->power->may_sleep ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+			"logind does not keep this machine from sleeping while guests have its "
+			"devices: %s",
+			failed && failed->message ? escape(failed->message) : "no descriptor");
+		h->power->may_sleep = true;
+		return 0;
+	}
+	cleanup_closep(&h->power->no_sleep);
+	h->power->no_sleep = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	power_look(h);
+	return 0;
+}
+
+void logind_keep_awake(struct hostd *h, bool awake)
+{
+	struct power *p = h->power;
+
+	if (!awake) {
+		cleanup_closep(&p->no_sleep);
+		p->no_sleep = -1;
+		p->may_sleep = false;
+	} else if (p->no_sleep < 0 && !p->asking_no_sleep && bus_open(h) >= 0) {
+		p->asking_no_sleep = sd_bus_call_method_async(p->bus, NULL, LOGIND, "Inhibit",
+					     on_no_sleep, h, "ssss", "sleep", "virt-aid",
+					     "a virtual machine has devices of this machine, which "
+					     "do not wake up in it",
+					     "block") >= 0;
+	}
+}
+
 static int on_prepare(sd_bus_message *m, void *userdata, sd_bus_error *e)
 {
 	struct hostd *h = userdata;
@@ -71,6 +115,7 @@ static int on_prepare(sd_bus_message *m, void *userdata, sd_bus_error *e)
 
 static void bus_close(struct power *p)
 {
+	p->asking_no_sleep = false; /* its answer will not come */
 	p->signal = sd_bus_slot_unref(p->signal);
 	p->bus = sd_bus_close_unref(p->bus);
 }
@@ -111,6 +156,7 @@ void logind_watch(struct hostd *h)
 void logind_free(struct hostd *h)
 {
 	logind_release(h);
+	logind_keep_awake(h, false);
 	bus_close(h->power);
 }
 

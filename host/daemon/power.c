@@ -24,7 +24,7 @@ int power_init(struct hostd *h)
 	if (!h->power)
 		return -ENOMEM;
 	h->power->h = h;
-	h->power->inhibitor = -1;
+	h->power->inhibitor = h->power->no_sleep = -1;
 	logind_watch(h);
 	return 0;
 }
@@ -73,6 +73,19 @@ static void forget(struct power *p)
 {
 	p->at_ms = 0;
 	p->timer = sd_event_source_disable_unref(p->timer);
+}
+
+/* PCI devices that a guest drives do not survive the machine's sleep, nor does that guest. */
+void power_look(struct hostd *h)
+{
+	const struct world *w = hostd_world(h);
+	bool lent = false;
+
+	for (int i = 1; i < w->n_machines; i++)
+		lent = lent || (world_is_up(&w->machines[i]) &&
+				       (w->machines[i].n_gpus || w->machines[i].n_hostdevs));
+	if (h->power)
+		logind_keep_awake(h, lent);
 }
 
 /* --- the way home

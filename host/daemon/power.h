@@ -30,7 +30,9 @@ struct power {
 
 	sd_bus *bus;
 	sd_bus_slot *signal;
-	int inhibitor; /* descriptor, -1: none */
+	int inhibitor;                   /* descriptor, -1: none */
+	int no_sleep;                    /* the same, while guests have devices of this machine */
+	bool asking_no_sleep, may_sleep; /* may_sleep: it was refused, and the log has it */
 };
 
 /* --- power-logind.c ------------------------------------------------------------------------------
@@ -47,6 +49,8 @@ int logind_cancel(struct hostd *h);
  */
 void logind_watch(struct hostd *h);
 void logind_free(struct hostd *h);
+/* Has sleep refused to whoever asks, or no longer; where there is no logind, nothing. */
+void logind_keep_awake(struct hostd *h, bool awake);
 /* Let the shutdown go on. */
 void logind_release(struct hostd *h);
 

@@ -30,6 +30,8 @@ void seat_act_detach(void *ctx, struct execution *x, int device, int machine, ui
 void seat_switch_now(
 	struct hostd *h, const struct intent *i, const char *who, const struct seat_request *r);
 
+/* Nobody moves the seat any more: what had to wait for that. */
+void seat_after_switch(struct hostd *h);
 /* Ends the switch under way where it is, and tells who asked for it. */
 void seat_give_up(struct hostd *h, const char *why);
 void seat_rescue_forget(struct hostd *h, const void *userdata);
@@ -40,6 +42,9 @@ bool seat_queue_add(struct hostd *h, const struct intent *i, const char *who,
 void seat_queue_next(struct hostd *h);
 void seat_queue_forget(struct hostd *h, const void *userdata);
 void seat_queue_free(struct hostd *h);
+
+/* What was moved to a guest that did not stay comes back to the host. */
+void seat_bring_back(struct hostd *h, int machine);
 
 int seat_watch_start(struct hostd *h);
 void seat_watch_stop(struct hostd *h);

@@ -36,7 +36,7 @@ bool seat_queue_add(
 
 void seat_queue_next(struct hostd *h)
 {
-	while (h->queue && !h->execution && !h->recovery && !h->rescue) {
+	while (h->queue && !h->execution && !h->handover && !h->recovery && !h->rescue) {
 		struct seat_queued *q = h->queue;
 
 		h->queue = q->next;

@@ -59,7 +59,7 @@ static void give_on(struct hostd *h, int loser)
 {
 	struct intent i = { .target = h->machines[WORLD_HOST].name, .no_start = true };
 	struct seat_request r = { .done = on_given, .userdata = h };
-	int heir = find_heir(h, loser);
+	int heir = h->give_home ? WORLD_HOST : find_heir(h, loser);
 
 	if (heir > WORLD_HOST)
 		i.target = h->machines[heir].name;
@@ -79,6 +79,14 @@ void seat_machine_lost(struct hostd *h, int machine)
 	hostd_world_changed(h);
 	log_warn("%s is gone while it had the seat", h->machines[machine].name);
 	h->give_tries = 0;
+	h->give_home = false;
+	give_on(h, machine);
+}
+
+void seat_bring_back(struct hostd *h, int machine)
+{
+	h->give_tries = 0;
+	h->give_home = true;
 	give_on(h, machine);
 }
 
@@ -95,6 +103,7 @@ static int on_silence(sd_event_source *s, uint64_t usec, void *userdata)
 		return 0;
 	log_warn("%s is silent while it has the seat", w->machines[w->holder].name);
 	h->give_tries = 0;
+	h->give_home = false;
 	give_on(h, w->holder);
 	return 0;
 }
@@ -129,6 +138,8 @@ static int on_changed(sd_event_source *s, void *userdata)
 	watch_silence(h);
 	if (!h->execution)
 		seat_recover_look(h);
+	handover_look(h);
+	power_look(h);
 	return 0;
 }
 

@@ -88,7 +88,7 @@ static bool is_lost(struct hostd *h, int machine)
 }
 
 /* What had to wait for the end of a switch. */
-static void after_switch(struct hostd *h)
+void seat_after_switch(struct hostd *h)
 {
 	struct seat_request home = h->home_after;
 
@@ -132,7 +132,9 @@ static void seat_done(
 	log_info("switch to %s: %s%s%s", h->machines[target].name, exit_code_name(code),
 		copy[0] ? ": " : "", copy);
 	end_request(h, code, copy);
-	after_switch(h);
+	if (!h->stopping)
+		handover_switched(h, target, moved);
+	seat_after_switch(h);
 }
 
 static const struct execute_ops seat_ops = {
@@ -212,6 +214,8 @@ static bool is_taken(const struct hostd *h, const struct intent *i, char *why, s
 			"a switch to %s is under way, in step %d of %d; try again, or "
 			"say --wait",
 			h->machines[execute_target(h->execution)].name, at, of);
+	else if (h->handover)
+		snprintf(why, size, "a guest is just given the host's graphics card; try again");
 	else if (h->rescue)
 		snprintf(why, size, "a rescue is under way; try again");
 	else if (h->recovery)
@@ -271,7 +275,7 @@ void seat_forget(struct hostd *h, const void *userdata)
 
 bool seat_is_busy(const struct hostd *h)
 {
-	return h->execution != NULL;
+	return h->execution || h->handover;
 }
 
 int seat_start(struct hostd *h)

@@ -24,6 +24,7 @@ static void note(struct holder *h, const struct node *n, bool *found)
 	if (!*found || (h->soft && !n->soft))
 		memcpy(h->node, n->name, sizeof(h->node));
 	h->soft = *found ? h->soft && n->soft : n->soft;
+	h->draws = h->draws || !strncmp(n->name, "/dev/dri/card", 13);
 	*found = true;
 }
 

@@ -23,6 +23,7 @@ struct holder {
 	uid_t uid;
 	enum holder_kind kind;
 	bool soft;       /* holds nothing but what it lets go by itself */
+	bool draws;      /* has the card itself open, not just a way to render on it */
 	bool comes_back; /* HOLDER_USER_UNIT: no part of the graphical session */
 	char comm[32];
 	char unit[INIT_SERVICE_SIZE];

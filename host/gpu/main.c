@@ -10,6 +10,7 @@
  */
 #include "host/gpu/flow.h"
 #include "host/gpu/intake.h"
+#include "host/gpu/look.h"
 #include "host/gpu/show.h"
 
 #include "common/base/cleanup.h"
@@ -42,7 +43,9 @@ static void on_signal(int sig)
 static void usage(FILE *to)
 {
 	(void)fputs(
-		"usage: va-gpu plan [--json] [--xml FILE | --device ADDRESS...]\n"
+		"usage: va-gpu list [--json]\n"
+		"       va-gpu show [--json] ADDRESS | [--xml FILE]\n"
+		"       va-gpu plan [--json] [--xml FILE | --device ADDRESS...]\n"
 		"       va-gpu take GUEST [--xml FILE | --device ADDRESS...]\n"
 		"       va-gpu return GUEST\n"
 		"       va-gpu recover\n"
@@ -71,15 +74,17 @@ static enum exit_code failed(const struct machine *m, const char *what, int erro
 	}
 }
 
-static int read_claim(struct machine *m, const struct arguments *a, struct claim *ret)
+/* guest: the name in the definition; "" where devices are named. */
+static int read_claim(
+	struct machine *m, const struct arguments *a, struct claim *ret, char guest[256])
 {
 	CLEANUP(free) char *xml = NULL;
 	CLEANUP_FD int fd = -1;
-	char guest[256];
 	size_t len;
 	int r = 0;
 
 	*ret = (struct claim){ 0 };
+	guest[0] = '\0';
 	for (size_t i = 0; r == 0 && i < a->n_devices; i++)
 		r = intake_add(m, ret, a->devices[i], true);
 	if (r < 0 || a->n_devices)
@@ -97,18 +102,6 @@ static int read_claim(struct machine *m, const struct arguments *a, struct claim
 	return r < 0 ? r : intake_xml(m, xml, len, ret, guest);
 }
 
-static int read_options(struct machine *m, struct options *ret)
-{
-	CLEANUP(free) struct conf_report *report = calloc(1, sizeof(*report));
-
-	if (!report)
-		return machine_fail(m, -ENOMEM, "out of memory");
-	if (options_read(m, ret, report) == 0)
-		return 0;
-	report->text[strcspn(report->text, "\n")] = '\0';
-	return machine_fail(m, -EINVAL, "%s", report->text);
-}
-
 static int make_plan(struct machine *m, const struct claim *c, struct options *o, struct plan **ret)
 {
 	CLEANUP(free) struct plan *p = calloc(1, sizeof(*p));
@@ -116,7 +109,7 @@ static int make_plan(struct machine *m, const struct claim *c, struct options *o
 
 	if (!p)
 		return machine_fail(m, -ENOMEM, "out of memory");
-	r = read_options(m, o);
+	r = options_load(m, o);
 	if (r == 0)
 		r = plan_make(m, c, o, p);
 	if (r == 0)
@@ -196,7 +189,8 @@ static enum exit_code run_plan(struct machine *m, const struct arguments *a)
 	CLEANUP(free) struct plan *p = NULL;
 	struct options o;
 	struct claim c;
-	int r = read_claim(m, a, &c);
+	char guest[256];
+	int r = read_claim(m, a, &c, guest);
 
 	if (r == 0)
 		r = make_plan(m, &c, &o, &p);
@@ -206,14 +200,43 @@ static enum exit_code run_plan(struct machine *m, const struct arguments *a)
 	return EXIT_CODE_OK;
 }
 
+static enum exit_code answered(
+	struct machine *m, const struct arguments *a, const char *what, int error)
+{
+	enum exit_code code = error < 0 ? failed(m, what, error) : EXIT_CODE_OK;
+
+	if (a->json)
+		show_result(code, error < 0 ? m->why : "", stdout);
+	return code;
+}
+
+static enum exit_code run_show(struct machine *m, const struct arguments *a, const char *address)
+{
+	struct claim c = { 0 };
+	char guest[256] = "", plain[PCI_ADDR_SIZE];
+	int r;
+
+	if (!address)
+		r = read_claim(m, a, &c, guest);
+	else if (pci_address_parse(address, plain) < 0)
+		r = machine_fail(m, -EINVAL, "\"%s\" is no PCI address; one is 0000:01:00.0",
+			escape(address));
+	else
+		r = card_claim(m, plain, &c);
+	if (r == 0)
+		r = look_show(m, &c, guest, a->json);
+	return answered(m, a, "show", r);
+}
+
 static enum exit_code run_take(struct machine *m, const struct arguments *a, const char *guest)
 {
 	struct claim c;
-	int r = read_claim(m, a, &c);
+	char name[256];
+	int r = read_claim(m, a, &c, name);
 
 	if (r == 0)
 		r = take(m, guest, &c);
-	return r < 0 ? failed(m, escape(guest), r) : EXIT_CODE_OK;
+	return answered(m, a, escape(guest), r);
 }
 
 /*
@@ -246,6 +269,10 @@ static enum exit_code run(struct machine *m, const struct arguments *a, int n, c
 
 	if (n == 1 && !strcmp(words[0], "plan"))
 		return run_plan(m, a);
+	if (n == 1 && !strcmp(words[0], "list"))
+		return answered(m, a, "list", look_list(m, a->json));
+	if ((n == 1 || n == 2) && !strcmp(words[0], "show"))
+		return run_show(m, a, words[1]);
 	if (n == 2 && !strcmp(words[0], "take"))
 		return run_take(m, a, words[1]);
 	if (n >= 4 && !strcmp(words[0], "hook"))
@@ -256,11 +283,12 @@ static enum exit_code run(struct machine *m, const struct arguments *a, int n, c
 		r = recover(m);
 	} else if (n == 1 && !strcmp(words[0], "status")) {
 		r = show_status(m, a->json, stdout);
+		return r < 0 ? failed(m, words[0], r) : EXIT_CODE_OK;
 	} else {
 		usage(stderr);
 		return EXIT_CODE_USAGE;
 	}
-	return r < 0 ? failed(m, words[0], r) : EXIT_CODE_OK;
+	return answered(m, a, words[0], r);
 }
 
 static int parse(int argc, char **argv, struct arguments *a)

@@ -28,6 +28,8 @@ static enum conf_verdict entry(const struct conf_at *at, const char *value, void
 		return conf_bool(at, value, &o->apu);
 	if (!strcmp(at->key, "move-monitors"))
 		return conf_bool(at, value, &o->tell);
+	if (!strcmp(at->key, "keep-session"))
+		return conf_bool(at, value, &o->keep);
 	if (strcmp(at->key, "display-manager") != 0)
 		return CONF_UNKNOWN_KEY;
 	if (!init_service_is_valid(value)) {
@@ -48,4 +50,16 @@ int options_read(const struct machine *m, struct options *ret, struct conf_repor
 	if (r == 0)
 		r = conf_read(path, entry, ret, report);
 	return r == -ENOENT ? 0 : r;
+}
+
+int options_load(struct machine *m, struct options *ret)
+{
+	CLEANUP(free) struct conf_report *report = calloc(1, sizeof(*report));
+
+	if (!report)
+		return machine_fail(m, -ENOMEM, "out of memory");
+	if (options_read(m, ret, report) == 0)
+		return 0;
+	report->text[strcspn(report->text, "\n")] = '\0';
+	return machine_fail(m, -EINVAL, "%s", report->text);
 }

@@ -18,11 +18,15 @@ enum options_holders {
 struct options {
 	enum options_holders holders;
 	bool apu;  /* take a processor's own graphics although that is known to hang */
+	bool keep; /* the session stays: its compositor is told to let go of the card */
 	bool tell; /* ask va-hostd to move the monitors first */
 	char dm[INIT_SERVICE_SIZE]; /* "": found by itself */
 };
 
 /* No file: the defaults. -EINVAL with the report, one error a line. */
 int options_read(const struct machine *m, struct options *ret, struct conf_report *report);
+
+/* The same; the report's first line in m->why. */
+int options_load(struct machine *m, struct options *ret);
 
 #endif

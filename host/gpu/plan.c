@@ -12,10 +12,12 @@
 
 #include "common/base/cleanup.h"
 #include "common/base/escape.h"
+#include "common/pci/gpu.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void plan_note(struct plan *p, const char *fmt, ...)
 {
@@ -41,6 +43,15 @@ static bool is_claimed(const struct claim *c, const char *addr)
 	return false;
 }
 
+static bool is_boot_gpu(const struct machine *m, const struct pci_device *dev)
+{
+	struct pci_device gpus[PCI_MAX_DEVICES];
+	int n = pci_list_gpus(m->sys, gpus, PCI_MAX_DEVICES);
+	int boot = pci_boot_gpu(m->sys, gpus, n);
+
+	return boot >= 0 && !strcmp(gpus[boot].addr, dev->addr);
+}
+
 static int add_device(struct machine *m, struct plan *p, const struct pci_device *dev, bool managed)
 {
 	struct plan_device *d = &p->devices[p->n_devices++];
@@ -48,6 +59,7 @@ static int add_device(struct machine *m, struct plan *p, const struct pci_device
 	d->pci = *dev;
 	d->managed = managed;
 	d->gpu = pci_device_is_gpu(dev);
+	d->boots = is_boot_gpu(m, dev);
 	return device_read_override(m, dev->addr, d->override);
 }
 
@@ -128,7 +140,7 @@ static int check_driver(struct machine *m, const struct plan *p, const struct pl
 	int n = pci_list_slot(m->sys, d->pci.addr, slot, ARRAY_SIZE(slot));
 	char users[16];
 
-	if (d->pci.boot_vga && !o->apu && vendor_is_apu(&d->pci, slot, n))
+	if (d->boots && !o->apu && vendor_is_apu(&d->pci, slot, n))
 		return machine_fail(m, -EPERM,
 			"%s is the graphics of an AMD processor, and shows the host's picture: "
 			"taking "
@@ -171,6 +183,23 @@ static bool all_go(const struct machine *m, const struct plan *p, const char *dr
 			return false;
 	}
 	return true;
+}
+
+/* Any card that stays with a driver of the host's. */
+static bool host_keeps_one(const struct machine *m, const struct plan *p)
+{
+	struct pci_device gpus[PCI_MAX_DEVICES];
+	int n = pci_list_gpus(m->sys, gpus, PCI_MAX_DEVICES);
+
+	for (int i = 0; i < n; i++) {
+		bool stays = is_hosts(&gpus[i]);
+
+		for (size_t k = 0; k < p->n_devices; k++)
+			stays = stays && strcmp(p->devices[k].pci.addr, gpus[i].addr) != 0;
+		if (stays)
+			return true;
+	}
+	return false;
 }
 
 static void plan_unload(const struct machine *m, const struct vendor_driver *v, struct steps *list)
@@ -284,12 +313,23 @@ static void step_of_process(const struct holder *h, const struct options *o, str
 		ret->b, STEP_WORD_SIZE, "%s%s", o->holders == OPTIONS_KILL ? "kill " : "", h->comm);
 }
 
+bool plan_is_screen(const struct holder *h)
+{
+	return !h->soft && h->draws &&
+	       (h->kind == HOLDER_GRAPHICAL || h->kind == HOLDER_LOGIN ||
+		       h->kind == HOLDER_USER_UNIT);
+}
+
 bool plan_step_for(const struct plan *p, const struct holder *h, const struct options *o,
 	const struct steps *done, struct step *ret)
 {
-	if (h->soft || h->kind == HOLDER_PROTECTED)
+	bool sessions = h->kind == HOLDER_GRAPHICAL || h->kind == HOLDER_LOGIN;
+
+	if (h->soft || h->kind == HOLDER_PROTECTED || (o->keep && plan_is_screen(h)))
 		return false;
-	if (step_of_owner(p, h, ret) && !steps_have(done, ret->kind, ret->subject))
+	/* to keep the session, of all that is in it what renders on the card alone is ended */
+	if (!(o->keep && sessions) && step_of_owner(p, h, ret) &&
+		!steps_have(done, ret->kind, ret->subject))
 		return true;
 	/* what it belongs to was stopped, or is nothing */
 	if (o->holders == OPTIONS_REFUSE)
@@ -321,13 +361,21 @@ static void plan_holders(struct plan *p, const struct options *o)
 		const struct holder *h = &p->holders[i];
 		bool screen = h->kind == HOLDER_GRAPHICAL || h->kind == HOLDER_LOGIN;
 
-		p->ends_sessions = p->ends_sessions || (screen && !h->soft);
+		p->ends_sessions = p->ends_sessions || (screen && !h->soft && !o->keep);
 		holder_describe(h, text, sizeof(text));
 		if (h->soft)
 			plan_note(p, "%s lets go by itself", text);
+		else if (o->keep && plan_is_screen(h))
+			plan_note(p, "%s has to let go of the card, or the start fails", text);
+		else if (o->keep)
+			plan_note(p, "%s ends, or loses what it does on the card", text);
 		else if (h->kind == HOLDER_LOGIN)
 			plan_note(p, "%s was started by hand; nothing starts it again", text);
 	}
+	if (geteuid() != 0)
+		plan_note(p,
+			"only your own processes are seen; say it as root to see all that hold "
+			"the card");
 	if (p->ends_sessions)
 		plan_note(p, "all programs of the graphical session end; save what is open");
 }
@@ -354,6 +402,34 @@ static int plan_processes(struct machine *m, const struct options *o, struct pla
 	return r < 0 ? r : 0;
 }
 
+/* Whether the session can go on without these cards; adds what it is told then. */
+static int plan_keep(struct machine *m, struct plan *p)
+{
+	bool screen = false;
+
+	for (size_t i = 0; i < p->n_holders; i++)
+		screen = screen || plan_is_screen(&p->holders[i]);
+	for (size_t i = 0; screen && i < p->n_devices; i++) {
+		const struct plan_device *d = &p->devices[i];
+
+		if (!d->gpu)
+			continue;
+		if (!host_keeps_one(m, p))
+			return machine_fail(m, -EPERM,
+				"%s is the last card of the host, so its session cannot stay "
+				"(keep-session = no in " OPTIONS_FILE " lets it end)",
+				d->pci.addr);
+		if (d->boots)
+			return machine_fail(m, -EPERM,
+				"the machine booted on %s, so that its session draws with that "
+				"card and cannot stay without it (choose another one in the "
+				"firmware, or keep-session = no in " OPTIONS_FILE ")",
+				d->pci.addr);
+		(void)steps_add(&p->steps, STEP_LEAVE, d->pci.addr, NULL, NULL);
+	}
+	return 0;
+}
+
 int plan_make(
 	struct machine *m, const struct claim *claim, const struct options *o, struct plan *ret)
 {
@@ -374,6 +450,9 @@ int plan_make(
 	}
 	if (r == 0)
 		r = plan_processes(m, o, ret);
+	if (r < 0)
+		return r;
+	r = o->keep ? plan_keep(m, ret) : 0;
 	if (r < 0)
 		return r;
 	console_plan(m, gpus, n_gpus, &ret->steps);

@@ -27,6 +27,7 @@ struct plan_device {
 	struct pci_device pci;
 	bool managed;
 	bool gpu;
+	bool boots;                     /* the host's first picture was on it */
 	char override[PCI_DRIVER_SIZE]; /* driver_override before */
 };
 
@@ -57,6 +58,9 @@ int plan_look_again(struct machine *m, struct plan *p);
  */
 bool plan_step_for(const struct plan *p, const struct holder *h, const struct options *o,
 	const struct steps *done, struct step *ret);
+
+/* It shows people something through the card: its session ends, or it has to let go. */
+bool plan_is_screen(const struct holder *h);
 
 void plan_note(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -9,6 +9,8 @@
  */
 #include "host/gpu/device.h"
 #include "host/gpu/flow.h"
+#include "host/gpu/options.h"
+#include "host/gpu/tell.h"
 
 #include "common/base/cleanup.h"
 #include "common/base/escape.h"
@@ -89,6 +91,27 @@ static int undo(struct machine *m, const struct journal *j, const struct step *s
 	return r;
 }
 
+/* Whatever came back and whatever not, the host is what can be looked at now. */
+static void tell(struct machine *m, const char *guest)
+{
+	CLEANUP(free) struct conf_report *report = calloc(1, sizeof(*report));
+	struct options o;
+
+	if (!report || options_read(m, &o, report) < 0 || o.tell)
+		tell_returned(m, guest);
+}
+
+static int end(struct machine *m, struct journal *j, int first, const char *why)
+{
+	if (j->steps.n)
+		tell(m, j->guest);
+	if (first == 0)
+		return journal_remove(m, j);
+	journal_close(j);
+	(void)snprintf(m->why, sizeof(m->why), "%s", why);
+	return first;
+}
+
 int flow_return(struct machine *m, struct journal *j)
 {
 	char why[MACHINE_WHY_SIZE] = "";
@@ -116,11 +139,7 @@ int flow_return(struct machine *m, struct journal *j)
 			memcpy(why, m->why, sizeof(why));
 		}
 	}
-	if (first == 0)
-		return journal_remove(m, j);
-	journal_close(j);
-	memcpy(m->why, why, sizeof(why));
-	return first;
+	return end(m, j, first, why);
 }
 
 static int recover_one(struct machine *m, const char *guest)

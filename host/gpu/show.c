@@ -39,7 +39,7 @@ static json_object *json_of_device(const struct plan_device *d)
 	put_text(o, "address", d->pci.addr);
 	put(o, "driver", d->pci.driver);
 	json_object_object_add(o, "gpu", json_object_new_boolean(d->gpu));
-	json_object_object_add(o, "boot_vga", json_object_new_boolean(d->pci.boot_vga));
+	json_object_object_add(o, "boot", json_object_new_boolean(d->boots));
 	json_object_object_add(o, "managed", json_object_new_boolean(d->managed));
 	json_object_object_add(o, "iommu_group", json_object_new_int(d->pci.group));
 	return o;
@@ -82,6 +82,7 @@ static void plan_as_json(const struct plan *p, FILE *to)
 		json_object_array_add(steps, json_of_step(&p->steps.s[i]));
 	for (size_t i = 0; i < p->n_notes; i++)
 		json_object_array_add(notes, json_object_new_string(p->notes[i]));
+	put_text(o, "type", "plan");
 	put_text(o, "init", init_name(p->init));
 	put(o, "display_manager", p->dm);
 	json_object_object_add(o, "ends_sessions", json_object_new_boolean(p->ends_sessions));
@@ -104,7 +105,7 @@ static void plan_as_text(const struct plan *p, FILE *to)
 		const struct plan_device *d = &p->devices[i];
 
 		(void)fprintf(to, "device %s: %s, group %d, on %s, %s\n", d->pci.addr,
-			d->gpu ? d->pci.boot_vga ? "graphics, the boot GPU" : "graphics" : "other",
+			d->gpu ? d->boots ? "graphics, the boot GPU" : "graphics" : "other",
 			d->pci.group, d->pci.driver[0] ? d->pci.driver : "no driver",
 			d->managed ? "given to the guest by libvirt" : "given to vfio-pci here");
 	}

@@ -146,6 +146,27 @@ static int give_back(struct machine *m, const struct step *s)
 	return device_write_override(m, s->subject, s->b);
 }
 
+/*
+ * By an event of the kernel's kind, for a device that is still there: who follows udev lets go
+ * of it (KWin, wlroots, mutter, Xorg), and so does logind. What is gone already needs no word.
+ */
+static int say_of_cards(struct machine *m, const char *addr, const char *event)
+{
+	char path[ATTR_PATH_SIZE];
+	struct dirent *e;
+	int r = 0;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/drm", addr);
+	dir = machine_opendir(m, path);
+	while (dir && r == 0 && (e = readdir(dir)))
+		if (!strncmp(e->d_name, "card", 4))
+			r = machine_write(m, event, "%s/%.20s/uevent", path, e->d_name);
+	if (dir)
+		closedir(dir);
+	return r;
+}
+
 static int check_address(struct machine *m, const char *addr)
 {
 	char plain[PCI_ADDR_SIZE];
@@ -168,6 +189,7 @@ static int start_service(struct machine *m, const struct step *s)
 static int check(struct machine *m, const struct step *s)
 {
 	switch (s->kind) {
+	case STEP_LEAVE:
 	case STEP_PICTURE:
 	case STEP_OVERRIDE:
 	case STEP_PAUSE:
@@ -193,6 +215,7 @@ int step_do(struct machine *m, const struct step *s)
 	case STEP_SERVICE: return init_stop(m, init_by_name(s->a), s->subject);
 	case STEP_SESSION: return end_session(m, s);
 	case STEP_PROCESS: return end_process(m, s);
+	case STEP_LEAVE: return say_of_cards(m, s->subject, "remove");
 	case STEP_VTCON: return console_release(m, s->subject);
 	case STEP_BOOTFB: return bootfb_release(m, s->subject, s->a);
 	case STEP_OVERRIDE: return device_write_override(m, s->subject, "vfio-pci");
@@ -213,6 +236,7 @@ int step_undo(struct machine *m, const struct step *s)
 	switch (s->kind) {
 	case STEP_USER_UNIT: return restart_user_unit(m, s);
 	case STEP_SERVICE: return start_service(m, s);
+	case STEP_LEAVE: return say_of_cards(m, s->subject, "add");
 	case STEP_VTCON: return console_restore(m, s->subject);
 	case STEP_BOOTFB: return bootfb_restore(m, s->subject, s->a);
 	case STEP_PICTURE: return connector_wait(m, s->subject);

@@ -17,6 +17,8 @@ static const struct words {
 	[STEP_SERVICE] = { "service", "stop the service %s (%a)", "start the service %s (%a)" },
 	[STEP_SESSION] = { "session", "end the session %s of %a, started from a text console", "" },
 	[STEP_PROCESS] = { "process", "end the process %s (%b)", "" },
+	[STEP_LEAVE] = { "leave", "tell the session that %s is gone",
+		"tell the session that %s is there" },
 	[STEP_VTCON] = { "vtconsole", "detach the console %s from the framebuffer",
 		"attach the console %s to the framebuffer" },
 	[STEP_BOOTFB] = { "bootfb", "detach the firmware's framebuffer %s",

@@ -20,6 +20,7 @@ enum step_kind {
 	STEP_SERVICE,   /* subject: service, a: init system, b: "dm" if the display manager */
 	STEP_SESSION,   /* subject: session of logind, a: its user */
 	STEP_PROCESS,   /* subject: pid, a: start time, b: name */
+	STEP_LEAVE,     /* subject: GPU that the session is told is gone */
 	STEP_VTCON,     /* subject: vtconN */
 	STEP_BOOTFB,    /* subject: efi-framebuffer.0, a: its platform driver */
 	STEP_PICTURE,   /* subject: GPU that shows a picture; nothing is done, its return is awaited

@@ -34,10 +34,10 @@ static int load_stub(struct machine *m)
 static bool is_peoples(enum step_kind kind)
 {
 	return kind == STEP_USER_UNIT || kind == STEP_SERVICE || kind == STEP_SESSION ||
-	       kind == STEP_PROCESS;
+	       kind == STEP_PROCESS || kind == STEP_LEAVE;
 }
 
-static int name_holders(struct machine *m, const struct plan *p)
+static int name_holders(struct machine *m, const struct plan *p, bool keep)
 {
 	char names[300] = "", one[160];
 
@@ -49,7 +49,18 @@ static int name_holders(struct machine *m, const struct plan *p)
 		holder_describe(&p->holders[i], one, sizeof(one));
 		(void)snprintf(names + len, sizeof(names) - len, "%s%s", len ? ", " : "", one);
 	}
-	return machine_fail(m, -EBUSY, "the card is still held by %s", names);
+	return machine_fail(m, -EBUSY, "the card is still held by %s%s", names,
+		keep ? "; it does not let go when told that the card is gone (keep-session = no "
+		       "ends the session)"
+		     : "");
+}
+
+static bool keeps_still(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n_holders; i++)
+		if (plan_is_screen(&p->holders[i]))
+			return true;
+	return false;
 }
 
 /*
@@ -73,15 +84,16 @@ static int wait_until_free(
 				continue;
 			/* it may still be on its way out with what it belongs to */
 			if (s.kind == STEP_PROCESS && p->holders[i].kind != HOLDER_PROCESS &&
-				machine_now_ms() < patience)
+				!o->keep && machine_now_ms() < patience)
 				continue;
 			r = run(m, j, &s);
 			if (r < 0)
 				return r;
 		}
 		if (!machine_wait(m, end))
-			return machine_is_interrupted(m) ? machine_fail(m, -EINTR, "interrupted")
-							 : name_holders(m, p);
+			return machine_is_interrupted(m)
+				       ? machine_fail(m, -EINTR, "interrupted")
+				       : name_holders(m, p, o->keep && keeps_still(p));
 	}
 }
 
@@ -154,7 +166,7 @@ int flow_take(struct machine *m, const char *guest, struct plan *p, const struct
 		return r;
 	/* while the host can still reach its monitors */
 	if (o->tell && p->ends_sessions)
-		tell_daemon(m, guest);
+		tell_taking(m, guest);
 	r = take_steps(m, &j, p, o);
 	if (r == 0) {
 		journal_close(&j);

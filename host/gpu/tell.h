@@ -6,10 +6,11 @@
 #include "host/gpu/machine.h"
 
 /*
- * Asks a running va-hostd to show the guest, which pushes the monitors' input away while this
- * side still owns the wire. Bounded; whatever it answers, or nothing, is no reason not to go on.
- * va-hostd answers without libvirt, which is waiting for us.
+ * A running va-hostd pushes the monitors' input to the guest while this side still owns the
+ * wire; or hears that the host has its card again. Bounded; whatever it answers, or nothing, is
+ * no reason not to go on. va-hostd answers without libvirt, which is waiting for us.
  */
-void tell_daemon(struct machine *m, const char *guest);
+void tell_taking(struct machine *m, const char *guest);
+void tell_returned(struct machine *m, const char *guest);
 
 #endif

@@ -407,11 +407,16 @@ class Daemon:
         threading.Thread(target=self.serve, args=(answers,), daemon=True).start()
 
     def serve(self, answers):
-        self.conn, _ = self.server.accept()
-        data = self.conn.recv(4096)
-        self.seen.append((data[16:80].rstrip(b"\0").decode(), len(self.m.acts())))
-        if answers:
-            self.conn.send(b'{"type":"result","result":"ok","exit":0,"text":""}')
+        while True:
+            try:
+                self.conn, _ = self.server.accept()
+            except OSError:
+                return
+            data = self.conn.recv(4096)
+            what = {1: "begins", 2: "ends"}[int.from_bytes(data[12:16], "little")]
+            self.seen.append((what, data[80:].rstrip(b"\0").decode(), len(self.m.acts())))
+            if answers:
+                self.conn.send(b'{"type":"result","result":"ok","exit":0,"text":""}')
 
 
 def daemon_hears_first():
@@ -422,9 +427,10 @@ def daemon_hears_first():
             start = time.monotonic()
             check_eq(m.take().returncode, 0)
             check(time.monotonic() - start < 20, "waited too long")
-            check_eq(daemon.seen, [("win10", 1)], "told of, after modprobe vfio-pci alone")
+            check_eq(daemon.seen, [("begins", "win10", 1)], "after modprobe vfio-pci alone")
             check_eq(m.give_back().returncode, 0)
             m.check_back(before)
+            check_eq(daemon.seen[1:], [("ends", "win10", len(m.acts()))], "when all is back")
 
 
 def daemon_is_not_bothered_without_need():
@@ -432,6 +438,8 @@ def daemon_is_not_bothered_without_need():
         daemon = Daemon(m, True)
         check_eq(m.take().returncode, 0)
         check_eq(daemon.seen, [])
+        check_eq(m.run("hook", "x", "release", "end", "-", xml=m.xml([])).returncode, 0)
+        check_eq(daemon.seen, [], "where nothing was taken")
 
 
 # --- time

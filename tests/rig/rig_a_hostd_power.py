@@ -35,6 +35,11 @@ def desk(logind=True, refuse=None, command=False, **options):
         yield bus, d
 
 
+def delays(bus):
+    """Who has a shutdown wait; a guest that runs refuses sleep as well."""
+    return [i for i in bus.inhibitors() if i[2] == "delay"]
+
+
 def planned(d):
     return d.host.ask("status").one("host")["shutdown"]
 
@@ -107,10 +112,24 @@ def no_bus():
         check("logind" in answer.text, answer.text)
 
 
+def no_sleep_while_a_guest_has_devices():
+    """A card that a guest drives does not wake up in the machine that put itself to sleep."""
+    block = ("sleep", "virt-aid", "block")
+    with desk() as (bus, d):
+        d.relays["alpha"].stop()  # and it is off
+        wait_for(lambda: block not in bus.inhibitors(), 5, "sleep allowed while it is off")
+        d.relays["alpha"].start()
+        wait_for(lambda: block in bus.inhibitors(), 15, "sleep refused while it runs")
+        check_eq(bus.inhibitors().count(block), 1, "how often")
+        d.relays["alpha"].stop()
+        wait_for(lambda: block not in bus.inhibitors(), 15, "sleep allowed again")
+        check(("shutdown", "virt-aid", "delay") in bus.inhibitors(), "the other one stays")
+
+
 def waits_for_the_monitors():
     """Whoever shuts the machine down: the seat comes home first, and only then it goes on."""
     with desk(monitor=True) as (bus, d):
-        check_eq(bus.inhibitors(), [("shutdown", "virt-aid", "delay")])
+        check_eq(delays(bus), [("shutdown", "virt-aid", "delay")])
         d.host.wait_monitors()
         check_eq(d.host.ask("switch", "alpha").rc, 0)
         d.monitor.wait_shown(INPUTS["alpha"], 5)
@@ -118,11 +137,11 @@ def waits_for_the_monitors():
         bus.going_down(True)
         time.sleep(0.3)  # decides nothing: what follows holds before and after
         check_eq(d.guests["alpha"].ask("switch", "alpha").rc, 8, "a switch meanwhile")
-        wait_for(lambda: not bus.inhibitors(), 10, "the inhibitor's end")
+        wait_for(lambda: not delays(bus), 10, "the inhibitor's end")
         check_eq(d.monitor.shown, INPUTS["host"], "shown when it was let go")
         check_eq(d.host.holder(), "host")
         bus.going_down(False)
-        wait_for(bus.inhibitors, 5, "an inhibitor for the next time")
+        wait_for(lambda: delays(bus), 5, "an inhibitor for the next time")
         check_eq(d.host.ask("switch", "alpha").rc, 0, "called off")
 
 
@@ -133,7 +152,7 @@ def does_not_wait_for_ever():
         d.monitor.do("hang 60000")
         start = time.monotonic()
         bus.going_down(True)
-        wait_for(lambda: not bus.inhibitors(), 15, "the inhibitor's end")
+        wait_for(lambda: not delays(bus), 15, "the inhibitor's end")
         check(time.monotonic() - start < 13, "it took too long")
 
 
@@ -141,7 +160,7 @@ def at_home_already():
     with desk(monitor=True) as (bus, d):
         d.host.wait_monitors()
         bus.going_down(True)
-        wait_for(lambda: not bus.inhibitors(), 3, "the inhibitor's end")
+        wait_for(lambda: not delays(bus), 3, "the inhibitor's end")
         check_eq(d.monitor.events("set"), [], "writes")
 
 
@@ -187,5 +206,6 @@ def client_leaves():
 
 
 run_cases(does_not_wait_for_ever, scheduled_announced_and_cancelled, asked_for_by_a_guest,
-          refused_by_logind, no_logind, no_bus, waits_for_the_monitors, at_home_already,
+          refused_by_logind, no_logind, no_bus,
+          no_sleep_while_a_guest_has_devices, waits_for_the_monitors, at_home_already,
           own_command, command_that_fails, client_leaves)

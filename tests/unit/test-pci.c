@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The PCI room on a made-up sysfs, laid out as the kernel does. */
 #include "common/pci/connector.h"
-#include "common/pci/pci.h"
+#include "common/pci/gpu.h"
 #include "tests/unit/test.h"
 
 #include <errno.h>
@@ -272,6 +272,33 @@ static void shared_bus(void)
 	CHECK_STR(name, "card1-DVI-D-1");
 }
 
+/* The word of newer kernels counts more than boot_vga, which counts more than who draws. */
+static void boot(void)
+{
+	struct pci_device gpus[3] = { 0 };
+	char reset[PCI_RESET_SIZE];
+	int n = pci_list_gpus(sys, gpus, 3);
+
+	CHECK_EQ(n, 3);
+	CHECK_EQ(pci_boot_signs(sys, &gpus[0]), PCI_BOOT_VGA);
+	CHECK_EQ(pci_boot_gpu(sys, gpus, n), 0);
+	put("devices/" RADEON "/drm/card1", "boot_display", "1\n");
+	CHECK_EQ(pci_boot_gpu(sys, gpus, n), 1);
+	CHECK_EQ(pci_boot_signs(sys, &gpus[1]), PCI_BOOT_DISPLAY);
+	CHECK_EQ(pci_boot_gpu(sys, &gpus[2], 1), -1);
+	make_dir("class/graphics");
+	make_dir("devices/pci10000:00/10000:e0:00.0/graphics/fb0");
+	CHECK_EQ(pci_boot_signs(sys, &gpus[2]), PCI_BOOT_FRAMEBUFFER);
+	CHECK_EQ(pci_boot_gpu(sys, &gpus[2], 1), 0);
+	CHECK_EQ(pci_reset_methods(sys, gpus[1].addr, reset), 0);
+	CHECK_STR(reset, "");
+	put("devices/" RADEON, "reset", "\n");
+	CHECK_EQ(pci_reset_methods(sys, gpus[1].addr, reset), -ENODATA);
+	put("devices/" RADEON, "reset_method", "device_specific bus\n");
+	CHECK_EQ(pci_reset_methods(sys, gpus[1].addr, reset), 0);
+	CHECK_STR(reset, "device_specific bus");
+}
+
 static void names(void)
 {
 	struct pci_device d = { .vendor = 0xfff0, .device = 0x1234 };
@@ -287,7 +314,7 @@ int main(int argc, char **argv)
 	static const struct test_case cases[] = { { "addresses", addresses }, { "gpus", gpus },
 		{ "groups_and_slots", groups_and_slots }, { "one_device", one_device },
 		{ "buses", buses }, { "connectors", connectors }, { "shared_bus", shared_bus },
-		{ "names", names } };
+		{ "boot", boot }, { "names", names } };
 
 	make_tree();
 	return test_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

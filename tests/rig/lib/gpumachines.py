@@ -146,6 +146,23 @@ def second_card(m):
     m.hold(["/dev/dri/card4"], "gnome-shell", service="gdm.service")
 
 
+def two_screens(m):
+    """A session on both cards; the guest gets the one that the firmware did not choose."""
+    m.display_manager("gdm.service")
+    m.gpu("0000:01:00.0", "i915", 0, boot=1)
+    m.gpu("0000:02:00.0", "amdgpu", 2, boot=0)
+    m.devices = ["0000:02:00.0"]
+    m.session(3, "gdm-password")
+    m.hold(["/dev/dri/card1", "/dev/dri/card2"], "gnome-shell", session=3)
+
+
+def kept_session(m):
+    """The same, and the session is to stay; what is in it lets go when told."""
+    two_screens(m)
+    m.tree.put("/etc/virt-aid/gpu.conf", "[gpu]\nkeep-session = yes\n")
+    m.follows.update(m.processes)
+
+
 def bochs_unmanaged(m):
     """A driver that nobody has heard of."""
     _card(m, "bochs", cls=0x038000)
@@ -160,6 +177,7 @@ MACHINES = {
     "runit": (_elsewhere("lightdm"), "runit"), "s6": (_elsewhere("sddm-srv"), "s6"),
     "dinit": (_elsewhere("greetd", "ollama"), "dinit"),
     "no_display_manager": (no_display_manager, "systemd"),
+    "two_screens": (two_screens, "systemd"), "kept_session": (kept_session, "systemd"),
     "second_card": (second_card, "systemd"), "bochs_unmanaged": (bochs_unmanaged, "systemd"),
 }
 

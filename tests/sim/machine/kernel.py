@@ -30,6 +30,7 @@ class Kernel:
         self.tree = tree
         self.devices, self.modules, self.sins = {}, [], []
         self.held = lambda node: False  # set by the model
+        self.told = lambda device, event: None  # the same: a made-up event about its DRM card
         self.stuck_modules = set()
         for path in (f"{PCI}/drivers_probe", f"{PCI}/rescan"):
             tree.put(path)
@@ -201,7 +202,7 @@ class Kernel:
         has = f"/dev/dri/{card}" in wanted
         if has != self.tree.exists(f"{base}/drm"):
             if has:
-                self.tree.folder(f"{base}/drm/{card}")
+                self.tree.put(f"{base}/drm/{card}/uevent")
                 self.tree.folder(f"{base}/drm/renderD{127 + device.number}")
                 self.tree.link(f"/sys/class/drm/{card}", f"{base}/drm/{card}")
                 self.tree.link(f"{base}/drm/{card}/device", base)
@@ -263,6 +264,9 @@ class Kernel:
             if text not in self.tree.names("/sys/bus/platform/devices"):
                 return errno.ENODEV
             self._platform(text, part[4], part[5] == "bind")
+            return 0
+        if part[-1] == "uevent":
+            self.told(self.devices[part[3]], text)
             return 0
         return 0 if part[-1] == "status" else errno.EACCES
 

@@ -32,6 +32,8 @@ class Model:
         self.tree = Tree(self.root)
         self.kernel = Kernel(self.tree)
         self.kernel.held = self._held
+        self.kernel.told = self._told
+        self.follows = set()  # pids of those who let go of a card that is gone
         self.services = Services(self.tree, init, self.end_service, self.end_session)
         self.processes = {}  # pid -> (process, nodes, service, session)
         self.log, self.fault, self.gpu_pid, self.limits = [], None, None, 100
@@ -135,6 +137,16 @@ class Model:
     def _held(self, node):
         return any(node in nodes and p.poll() is None
                    for p, nodes, _, _ in self.processes.values())
+
+    def _told(self, device, event):
+        """A compositor that follows udev closes the card; the real process stays as it is."""
+        gone = self.kernel.nodes(device)
+        for pid in self.follows if event == "remove" else ():
+            process, nodes, service, session = self.processes[pid]
+            self.processes[pid] = (process, [n for n in nodes if n not in gone], service, session)
+            for name in ("fd", "maps"):
+                self.tree.drop(f"/proc/{pid}/{name}")
+            self.tree.folder(f"/proc/{pid}/fd")
 
     def _end(self, chosen):
         for pid, (process, nodes, service, session) in list(self.processes.items()):
