@@ -145,7 +145,7 @@ static void stop_again(struct execution *x, const struct step *s)
 	const struct world *w = x->ops->world(x->ctx);
 	bool asks = x->undo_try == 0 && w->machines[s->machine].session;
 
-	if (execute_is_off(w, s->machine))
+	if (execute_is_off(w, s->machine) && !x->late[x->at])
 		undone(x, "undone", "it is off");
 	else
 		x->ops->stop(x->ctx, x, s->machine, asks ? STOP_AGENT : STOP_FORCE, s->limit_ms,

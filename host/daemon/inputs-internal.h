@@ -34,6 +34,7 @@ struct input {
 	bool moving;
 	struct move move, next; /* next: asked for meanwhile */
 	bool has_next;
+	bool unsure;  /* who has it: nobody answered for the last move, which may have happened */
 	bool turning; /* a rescue: what is being given away counts as given, and comes back */
 	sd_event_source *later; /* the move's next step, from the loop */
 	sd_event_source *retry;

@@ -103,6 +103,7 @@ static void on_virt_done(void *userdata, int error, const char *detail)
 	bool given = m->attach && !m->clearing;
 
 	m->doer = NULL;
+	in->unsure = error == -ETIMEDOUT;
 	if (error < 0) {
 		move_end(in, error, detail);
 		return;
@@ -157,9 +158,9 @@ static void step_attach(struct input *in)
 		.vendor = in->usb.vendor,
 		.product = in->usb.product };
 	has = inputs_holder(hostd_of(in), in->usb.bus, in->usb.device);
-	if (has == to) {
+	if (has == to && !in->unsure) {
 		move_end(in, 0, "it has the device already");
-	} else if (has) {
+	} else if (has && has != to) {
 		in->move.clearing = true;
 		snprintf(in->move.from, sizeof(in->move.from), "%s", has->uuid);
 		ask_virt(in, VIRT_DETACH_USB, has->uuid);
