@@ -283,6 +283,11 @@ static const struct render_column usb_columns[] = {
 	{ "input", "INPUT", NULL },
 	{ "label", "NAME", NULL },
 };
+static const struct render_column sharing_columns[] = {
+	{ "name", "SHARED WITH", NULL },
+	{ "device", "DEVICE", NULL },
+	{ "state", "STATE", NULL },
+};
 static const struct render_column question_columns[] = {
 	{ "id", "N", NULL },
 	{ "guest", "GUEST", NULL },
@@ -303,6 +308,7 @@ static const struct render_kind kinds[] = {
 	{ TABLE("display", display_columns) },
 	{ TABLE("input", input_columns), .note = "note", .note_of = "name" },
 	{ TABLE("usb", usb_columns) },
+	{ TABLE("sharing", sharing_columns), .note = "xml", .note_of = "name" },
 	{ TABLE("question", question_columns) },
 	{ .type = "ping", .line = ping_line },
 	{ .type = "code", .line = code_line },

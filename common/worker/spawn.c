@@ -75,7 +75,8 @@ static int child_drop(uid_t uid, gid_t gid)
 static void __attribute__((noreturn))
 child_run(const struct spawn *s, int null, int sock, pid_t parent)
 {
-	/* at once, or a copy of the daemon with all its descriptors would outlive it for a moment */
+	/* at once, or a copy of the daemon with all its descriptors would outlive it for a moment
+	 */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
 		_exit(SPAWN_EXIT_JAIL);
 	umask(077);

@@ -47,8 +47,7 @@ static void on_written_back(struct execution *x, int error, int32_t value, const
 
 	x->undo_left = x->undo_left || error != -ESRCH;
 	if (!error) /* what it reads as was not asked */
-		x->ops->on_shown(
-			x->ctx, s->monitor, s->undo_input, INPUT_NOT_READ, WRITER_UNKNOWN);
+		x->ops->on_shown(x->ctx, s->monitor, s->undo_input, INPUT_NOT_READ, WRITER_UNKNOWN);
 	if (error && x->undo_try + 1 < UNDO_WRITERS) {
 		x->undo_try++;
 		execute_later(x, 0, undo_step);

@@ -127,6 +127,7 @@ static int on_changed(sd_event_source *s, void *userdata)
 		return 0;
 	execute_poke(h->execution);
 	watch_silence(h);
+	inputs_catch_up(h);
 	if (!h->execution)
 		seat_recover_look(h);
 	return 0;
