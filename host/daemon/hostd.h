@@ -92,6 +92,7 @@ struct hostd {
 	unsigned int give_tries;
 	uint64_t given_switch; /* number of the one that failed to */
 	sd_event_source *give_again;
+	sd_event_source *waking;          /* until the monitors are in order after sleep */
 	sd_event_source *silence;         /* until a holder that fell silent loses the seat */
 	char primary_gpu[WORLD_PCI_SIZE]; /* "" : none, or none is known */
 	char gpus[HOSTD_MAX_GPUS][WORLD_PCI_SIZE]; /* of this machine, whoever has them */
@@ -149,6 +150,8 @@ bool seat_is_busy(const struct hostd *h);
 void seat_rescue(struct hostd *h, bool force, const struct seat_request *r);
 /* A machine stopped: if it had the seat, it goes to the next who was asked for, or home. */
 void seat_machine_lost(struct hostd *h, int machine);
+/* The machine was asleep until now: what monitors show may be anything. */
+void seat_slept(struct hostd *h);
 void seat_free(struct hostd *h);
 
 /* --- gpus.c

@@ -130,6 +130,7 @@ static int on_changed(sd_event_source *s, void *userdata)
 	inputs_catch_up(h);
 	if (!h->execution)
 		seat_recover_look(h);
+	seat_wake_look(h);
 	return 0;
 }
 
@@ -140,6 +141,7 @@ int seat_watch_start(struct hostd *h)
 
 void seat_watch_stop(struct hostd *h)
 {
+	seat_wake_stop(h);
 	h->changed = sd_event_source_disable_unref(h->changed);
 	h->give_again = sd_event_source_disable_unref(h->give_again);
 	h->silence = sd_event_source_disable_unref(h->silence);
