@@ -55,8 +55,8 @@ void seat_slept(struct hostd *h)
 {
 	seat_wake_stop(h);
 	h->silence = sd_event_source_disable_unref(h->silence);
-	if (sd_event_add_time_relative(h->event, &h->waking, CLOCK_BOOTTIME, LIMIT_USEC, 100000,
-		    on_limit, h) < 0)
+	if (sd_event_add_time_relative(
+		    h->event, &h->waking, CLOCK_BOOTTIME, LIMIT_USEC, 100000, on_limit, h) < 0)
 		log_warn("after sleep: nobody looks at the monitors: out of memory");
 	log_info("the machine has slept: monitors are looked at again");
 	h->holder_moved = true; /* a monitor that chose by itself is nobody's word */
