@@ -39,6 +39,7 @@ FILES_host = \
 	man/va-input.8:$(MANDIR)/man8/va-input.8:644 \
 	man/va-gpu.8:$(MANDIR)/man8/va-gpu.8:644 \
 	completions/va-host:$(COMPLETIONSDIR)/va-host:644 \
+	udev/65-virt-aid-host.rules:$(UDEVDIR)/rules.d/65-virt-aid-host.rules:644 \
 	systemd/va-hostd.service:$(UNITDIR)/va-hostd.service:644 \
 	systemd/va-gpu-recover.service:$(UNITDIR)/va-gpu-recover.service:644 \
 	sysusers/virt-aid-host.conf:$(SYSUSERSDIR)/virt-aid-host.conf:644 \

@@ -37,6 +37,11 @@ $(I2CSHIM): tests/sim/shim/i2cshim.c common/base/cleanup.h
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALLCPP) -std=gnu17 $(OPT) $(WARN) -fPIC -shared \
 		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $< -ldl
+EVDEVSHIM := $(BUILD)/tests/sim/evdevshim.so
+$(EVDEVSHIM): tests/sim/shim/evdevshim.c
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALLCPP) -std=gnu17 $(OPT) $(WARN) -fPIC -shared \
+		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $< -ldl
 $(BUILD)/tests/unit/test-sim-monitor: $(SIM_MODEL)
 
 # process 1 of a test machine: static, as there is nothing else in there
@@ -59,8 +64,8 @@ $(MODELTOOL): tests/sim/machine/tool.c tests/sim/machine/ask.h common/base/clean
 		-ffile-prefix-map=$(ROOT)=. $(CFLAGS) -o $@ $<
 
 .PHONY: sim rig
-sim: $(SIMMON) $(I2CSHIM) $(SYSFSSHIM) $(MODELTOOL)
-rig: sim $(RIGINIT)
+sim: $(SIMMON) $(I2CSHIM) $(EVDEVSHIM) $(SYSFSSHIM) $(MODELTOOL)
+rig: sim $(RIGINIT) $(BUILD)/tests/unit/test-share-kernel
 
 # the programs of the benchmark
 BENCH := $(BUILD)/tests/bench/manyguests $(BUILD)/tests/bench/pingpong

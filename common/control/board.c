@@ -6,8 +6,9 @@
 
 #include <string.h>
 
-#define CLEAR    "\033[H\033[2J\033[3J"
-#define KEY_SIZE 160
+#define CLEAR      "\033[H\033[2J\033[3J"
+#define KEY_SIZE   160
+#define LAST_STEPS 4
 
 struct board {
 	json_object *objects; /* "type name" -> object */
@@ -99,9 +100,19 @@ bool board_take(struct board *b, const char *type, json_object *o)
 	return false;
 }
 
+/* Of a switch only its last steps, and not those that were not needed: one screen is enough. */
+static bool is_drawn(const struct board *b, const char *type, json_object *o)
+{
+	json_object *n = NULL;
+
+	return strcmp(type, "step") != 0 ||
+	       (strcmp(text(o, "state"), "skipped") != 0 && json_object_object_get_ex(o, "n", &n) &&
+		       json_object_get_int64(n) > b->n_steps - LAST_STEPS);
+}
+
 static void draw_kind(const struct board *b, struct renderer *r, const char *type)
 {
-	json_object_object_foreach(b->objects, key, o) if (is_of(key, type))
+	json_object_object_foreach(b->objects, key, o) if (is_of(key, type) && is_drawn(b, type, o))
 		renderer_object(r, type, o);
 }
 

@@ -13,6 +13,9 @@ struct render_column {
 	const char *key;
 	const char *title;
 	void (*format)(json_object *value, char *out, size_t size); /* NULL: by its JSON type */
+	/* in a table that is too wide, the highest is left out first; 0: never */
+	unsigned int spare;
+	bool quiet; /* in a block: not shown while it is false or null */
 };
 
 struct render_kind {

@@ -216,80 +216,90 @@ static void step_line(FILE *out, json_object *o)
 
 /* --- the kinds ------------------------------------------------------------------------------ */
 
+#define COLUMN(k, t, f, ...)                                   \
+	{                                                      \
+		.key = k, .title = t, .format = f, __VA_ARGS__ \
+	}
+
 static const struct render_column host_columns[] = {
-	{ "version", "version", NULL },
-	{ "holder", "seat held by", NULL },
-	{ "switching", "switching now", NULL },
-	{ "recovering", "finishing an interrupted switch", NULL },
-	{ "libvirt", "libvirt", as_libvirt },
-	{ "policy", "policy", as_policy },
-	{ "shutdown", "shutdown", as_shutdown },
+	COLUMN("version", "version", NULL),
+	COLUMN("holder", "seat held by", NULL),
+	COLUMN("switching", "switching now", NULL, .quiet = true),
+	COLUMN("recovering", "finishing an interrupted switch", NULL, .quiet = true),
+	COLUMN("libvirt", "libvirt", as_libvirt),
+	COLUMN("policy", "policy", as_policy),
+	COLUMN("shutdown", "shutdown", as_shutdown, .quiet = true),
 };
 /* va-hostd's list of guests, and va-guestd's word on itself, which is one block */
 static const struct render_column guest_columns[] = {
-	{ "name", "GUEST", NULL },
-	{ "holder", "SEAT", as_mark },
-	{ "state", "STATE", NULL },
-	{ "channel", "CHANNEL", NULL },
-	{ "session", "SESSION", NULL },
-	{ "paired", "PAIRED", NULL },
-	{ "gpus", "GPUS", NULL },
+	COLUMN("name", "GUEST", NULL),
+	COLUMN("holder", "SEAT", as_mark),
+	COLUMN("state", "STATE", NULL),
+	COLUMN("channel", "CHANNEL", NULL, .spare = 3),
+	COLUMN("session", "SESSION", NULL),
+	COLUMN("paired", "PAIRED", NULL, .spare = 2),
+	COLUMN("gpus", "GPUS", NULL, .spare = 1),
 };
 static const struct render_column self_columns[] = {
-	{ "host", "host", NULL },
-	{ "port", "port", NULL },
-	{ "paired", "paired", NULL },
-	{ "holder", "seat held by", NULL },
-	{ "heard_ms", "last heard of", as_ago },
-	{ "host_shutdown_s", "host shuts down in", as_seconds },
-	{ "ddc", "monitor control", NULL },
+	COLUMN("host", "host", NULL),
+	COLUMN("port", "port", NULL),
+	COLUMN("paired", "paired", NULL),
+	COLUMN("holder", "seat held by", NULL),
+	COLUMN("heard_ms", "last heard of", as_ago),
+	COLUMN("host_shutdown_s", "host shuts down in", as_seconds),
+	COLUMN("ddc", "monitor control", NULL),
 };
 static const struct render_column machine_columns[] = {
-	{ "name", "MACHINE", NULL },
-	{ "holder", "SEAT", as_mark },
-	{ "running", "RUNNING", NULL },
-	{ "session", "SESSION", NULL },
-	{ "target", "CAN SWITCH", NULL },
-	{ "label", "", NULL },
+	COLUMN("name", "MACHINE", NULL),
+	COLUMN("holder", "SEAT", as_mark),
+	COLUMN("running", "RUNNING", NULL),
+	COLUMN("session", "SESSION", NULL),
+	COLUMN("target", "CAN SWITCH", NULL),
+	COLUMN("label", "", NULL),
 };
 static const struct render_column monitor_columns[] = {
-	{ "name", "MONITOR", NULL },
-	{ "key", "KEY", NULL },
-	{ "shown", "SHOWN", NULL },
-	{ "inputs", "INPUTS", as_inputs },
+	COLUMN("name", "MONITOR", NULL),
+	COLUMN("key", "KEY", NULL, .spare = 2),
+	COLUMN("shown", "SHOWN", NULL),
+	COLUMN("inputs", "INPUTS", as_inputs, .spare = 1),
 };
 static const struct render_column display_columns[] = {
-	{ "key", "KEY", NULL },
-	{ "model", "MODEL", NULL },
-	{ "connector", "CONNECTOR", NULL },
-	{ "pci", "GPU", NULL },
-	{ "input", "INPUT", as_hex },
-	{ "answers", "DDC", NULL },
-	{ "twin", "TWIN", NULL },
+	COLUMN("key", "KEY", NULL),
+	COLUMN("model", "MODEL", NULL),
+	COLUMN("connector", "CONNECTOR", NULL),
+	COLUMN("pci", "GPU", NULL),
+	COLUMN("input", "INPUT", as_hex),
+	COLUMN("answers", "DDC", NULL),
+	COLUMN("twin", "TWIN", NULL),
 };
 static const struct render_column input_columns[] = {
-	{ "name", "INPUT", NULL },
-	{ "holder", "HELD BY", NULL },
-	{ "kind", "KIND", NULL },
-	{ "port", "PORT", NULL },
-	{ "id", "ID", NULL },
+	COLUMN("name", "INPUT", NULL),
+	COLUMN("holder", "HELD BY", NULL),
+	COLUMN("kind", "KIND", NULL),
+	COLUMN("port", "PORT", NULL, .spare = 1),
+	COLUMN("id", "ID", NULL, .spare = 2),
 };
 static const struct render_column usb_columns[] = {
-	{ "port", "PORT", NULL },
-	{ "id", "ID", NULL },
-	{ "serial", "SERIAL", NULL },
-	{ "kind", "KIND", NULL },
-	{ "holder", "HELD BY", NULL },
-	{ "input", "INPUT", NULL },
-	{ "label", "NAME", NULL },
+	COLUMN("port", "PORT", NULL),
+	COLUMN("id", "ID", NULL),
+	COLUMN("serial", "SERIAL", NULL),
+	COLUMN("kind", "KIND", NULL),
+	COLUMN("holder", "HELD BY", NULL),
+	COLUMN("input", "INPUT", NULL),
+	COLUMN("label", "NAME", NULL),
+};
+static const struct render_column sharing_columns[] = {
+	COLUMN("name", "SHARED WITH", NULL),
+	COLUMN("device", "DEVICE", NULL),
+	COLUMN("state", "STATE", NULL),
 };
 static const struct render_column question_columns[] = {
-	{ "id", "N", NULL },
-	{ "guest", "GUEST", NULL },
-	{ "operation", "WANTS", NULL },
-	{ "target", "TARGET", NULL },
-	{ "uid", "USER", NULL },
-	{ "expires_s", "EXPIRES IN", as_seconds },
+	COLUMN("id", "N", NULL),
+	COLUMN("guest", "GUEST", NULL),
+	COLUMN("operation", "WANTS", NULL),
+	COLUMN("target", "TARGET", NULL),
+	COLUMN("uid", "USER", NULL),
+	COLUMN("expires_s", "EXPIRES IN", as_seconds),
 };
 
 #define TABLE(t, c) .type = t, .columns = c, .n_columns = ARRAY_SIZE(c)
@@ -303,6 +313,7 @@ static const struct render_kind kinds[] = {
 	{ TABLE("display", display_columns) },
 	{ TABLE("input", input_columns), .note = "note", .note_of = "name" },
 	{ TABLE("usb", usb_columns) },
+	{ TABLE("sharing", sharing_columns), .note = "xml", .note_of = "name" },
 	{ TABLE("question", question_columns) },
 	{ .type = "ping", .line = ping_line },
 	{ .type = "code", .line = code_line },

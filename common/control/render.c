@@ -11,11 +11,13 @@
 #include "common/base/escape.h"
 #include "common/control/render-internal.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #define MAX_COLUMNS 8
 #define GAP         2
+#define MAX_SPARE   3
 
 struct renderer {
 	FILE *out, *notes;
@@ -99,7 +101,8 @@ static bool column_is_used(const struct renderer *r, const struct render_column 
 	return false;
 }
 
-static size_t measure(const struct renderer *r, size_t width[MAX_COLUMNS])
+/* Without the columns that can be spared from that number on. */
+static size_t measure(const struct renderer *r, size_t width[MAX_COLUMNS], unsigned int spared)
 {
 	char cell[RENDER_CELL];
 	size_t total = 0;
@@ -108,7 +111,7 @@ static size_t measure(const struct renderer *r, size_t width[MAX_COLUMNS])
 		const struct render_column *col = &r->kind->columns[c];
 
 		width[c] = 0;
-		if (!column_is_used(r, col))
+		if (!column_is_used(r, col) || (col->spare && col->spare >= spared))
 			continue;
 		width[c] = strlen(col->title);
 		for (size_t i = 0; i < r->n_held; i++) {
@@ -150,19 +153,26 @@ static void print_table(struct renderer *r, const size_t width[MAX_COLUMNS])
 		print_row(r->out, r, r->held[i], width);
 }
 
+static bool is_shown(const struct render_column *c, json_object *o)
+{
+	json_object *v = NULL;
+
+	return json_object_object_get_ex(o, c->key, &v) &&
+	       (!c->quiet || json_object_get_boolean(v));
+}
+
 static void print_block(struct renderer *r, json_object *o)
 {
 	char cell[RENDER_CELL];
 	size_t widest = 0;
 
 	for (size_t c = 0; c < r->kind->n_columns; c++)
-		if (strlen(r->kind->columns[c].title) > widest &&
-			column_is_used(r, &r->kind->columns[c]))
+		if (strlen(r->kind->columns[c].title) > widest && is_shown(&r->kind->columns[c], o))
 			widest = strlen(r->kind->columns[c].title);
 	for (size_t c = 0; c < r->kind->n_columns; c++) {
 		const struct render_column *col = &r->kind->columns[c];
 
-		if (!json_object_object_get_ex(o, col->key, NULL))
+		if (!is_shown(col, o))
 			continue;
 		cell_text(col, o, cell);
 		if (widest + GAP + strlen(cell) <= r->width)
@@ -172,18 +182,39 @@ static void print_block(struct renderer *r, json_object *o)
 	}
 }
 
+static bool has_note(const struct renderer *r, size_t i, const char *like)
+{
+	json_object *note = member(r->held[i], r->kind->note);
+
+	return note && (!like || !strcmp(json_object_get_string(note), like));
+}
+
+/* What several have to say in the same words is said once: "alpha, beta: ...". */
+static void print_note(struct renderer *r, size_t first)
+{
+	const char *like = json_object_get_string(member(r->held[first], r->kind->note));
+	char note[RENDER_CELL], of[64];
+	const char *between = "";
+
+	for (size_t i = 0; i < first; i++)
+		if (has_note(r, i, like))
+			return;
+	for (size_t i = first; r->kind->note_of && i < r->n_held; i++) {
+		if (!has_note(r, i, like))
+			continue;
+		render_value(member(r->held[i], r->kind->note_of), of, sizeof(of));
+		fprintf(r->out, "%s%s", between, of);
+		between = ", ";
+	}
+	render_value(member(r->held[first], r->kind->note), note, sizeof(note));
+	fprintf(r->out, "%s%s\n", between[0] ? ": " : "", note);
+}
+
 static void print_notes(struct renderer *r)
 {
-	for (size_t i = 0; r->kind->note && i < r->n_held; i++) {
-		char note[RENDER_CELL], of[64] = "";
-
-		if (!json_object_object_get_ex(r->held[i], r->kind->note, NULL))
-			continue;
-		render_value(member(r->held[i], r->kind->note), note, sizeof(note));
-		if (r->kind->note_of)
-			render_value(member(r->held[i], r->kind->note_of), of, sizeof(of));
-		fprintf(r->out, "%s%s%s\n", of, of[0] ? ": " : "", note);
-	}
+	for (size_t i = 0; r->kind->note && i < r->n_held; i++)
+		if (has_note(r, i, NULL))
+			print_note(r, i);
 }
 
 static void flush_held(struct renderer *r)
@@ -194,7 +225,9 @@ static void flush_held(struct renderer *r)
 		return;
 	if (r->printed)
 		fputc('\n', r->out);
-	total = measure(r, width);
+	total = measure(r, width, UINT_MAX);
+	for (unsigned int spared = MAX_SPARE; total > r->width && spared > 0; spared--)
+		total = measure(r, width, spared);
 	if (!r->kind->block && total <= r->width)
 		print_table(r, width);
 	else

@@ -75,6 +75,10 @@ static int child_drop(uid_t uid, gid_t gid)
 static void __attribute__((noreturn))
 child_run(const struct spawn *s, int null, int sock, pid_t parent)
 {
+	/* at once, or a copy of the daemon with all its descriptors would outlive it for a moment
+	 */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
+		_exit(SPAWN_EXIT_JAIL);
 	umask(077);
 	setsid(); /* a Ctrl-C meant for the daemon is not meant for the worker */
 	if (chdir("/") < 0 || child_signals() < 0 ||
@@ -82,7 +86,7 @@ child_run(const struct spawn *s, int null, int sock, pid_t parent)
 		_exit(SPAWN_EXIT_JAIL);
 	if (s->drop && child_drop(s->uid, s->gid) < 0)
 		_exit(SPAWN_EXIT_JAIL);
-	/* after the ids: changing them clears it. The daemon may have died before it was set. */
+	/* again, for changing the ids clears it */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
 		_exit(SPAWN_EXIT_JAIL);
 	execve(s->argv[0], s->argv, s->env);

@@ -2,6 +2,7 @@
 /* "va-host inputs": what moves with the seat, and what is on the USB bus besides. */
 #include "host/daemon/commands.h"
 #include "host/daemon/inputs-internal.h"
+#include "host/daemon/uinput.h"
 
 #include <stdio.h>
 
@@ -72,6 +73,24 @@ static json_object *show_usb(struct hostd *h, const struct usb_device *u)
 	return o;
 }
 
+/* A guest with input = evdev, and what its definition needs for it. */
+static json_object *show_sharing(struct hostd *h, const struct guest *g)
+{
+	json_object *o = json_object_new_object();
+	char device[NAME_MAX_LEN + 40], xml[sizeof(device) + 96];
+
+	snprintf(device, sizeof(device), "/dev/input/by-id/" UINPUT_PREFIX "%s", g->name);
+	snprintf(xml, sizeof(xml),
+		"<input type='evdev'><source dev='%s' grab='all' "
+		"grabToggle='ctrl-scrolllock'/></input>",
+		device);
+	add_str(o, "name", g->name);
+	add_str(o, "device", device);
+	add_str(o, "state", inputs_share_state(h, g));
+	add_str(o, "xml", xml);
+	return o;
+}
+
 void command_inputs(
 	struct hostd *h, struct guest *g, struct control_client *c, const struct control_request *r)
 {
@@ -84,6 +103,9 @@ void command_inputs(
 		control_send(c, "input", show_input(h, i));
 	for (int i = 0; i < n; i++)
 		control_send(c, "usb", show_usb(h, &seen[i]));
+	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
+		if (h->guests[i] && inputs_guest_shares(h->guests[i]))
+			control_send(c, "sharing", show_sharing(h, h->guests[i]));
 	control_finish(c, n < 0 ? EXIT_CODE_FAILED : EXIT_CODE_OK, NULL, "%s",
 		n < 0    ? "the USB bus cannot be read"
 		: n == 0 ? "there is no USB device"

@@ -331,6 +331,7 @@ static enum conf_verdict guest_entry(const struct conf_at *at, const char *value
 {
 	/* in the order of enum world_conflict */
 	static const char *const conflicts[] = { "shutdown", "refuse", "force" };
+	static const char *const inputs[] = { "usb", "evdev" };
 	struct config_guest *g = userdata;
 
 	if (at->section[0] && strcmp(at->section, "guest"))
@@ -343,6 +344,8 @@ static enum conf_verdict guest_entry(const struct conf_at *at, const char *value
 		return conf_path(at, value, g->channel, sizeof(g->channel));
 	if (!strcmp(at->key, "token"))
 		return conf_path(at, value, g->token, sizeof(g->token));
+	if (!strcmp(at->key, "input"))
+		return conf_word(at, value, inputs, ARRAY_SIZE(inputs), &g->input);
 	if (!strcmp(at->key, "on-conflict"))
 		return conf_word(at, value, conflicts, ARRAY_SIZE(conflicts), &g->on_conflict);
 	if (!strcmp(at->key, "stop-limit"))

@@ -17,6 +17,11 @@
 #define CONFIG_MAX_ARGS   16
 #define CONFIG_ERROR_SIZE CONF_REPORT_SIZE
 
+enum config_guest_input {
+	CONFIG_INPUT_USB = 0, /* it is given the devices themselves */
+	CONFIG_INPUT_EVDEV, /* it listens to a virtual device that their events are passed on to */
+};
+
 /* guests.d/NAME.conf */
 struct config_guest {
 	char name[NAME_MAX_LEN + 1];
@@ -25,6 +30,7 @@ struct config_guest {
 	char token[PATH_MAX]; /* where the one-time pairing token is put; "" : the usual place */
 	char gpus[WORLD_MAX_GPUS][WORLD_PCI_SIZE]; /* what the definition does not show */
 	int n_gpus;
+	uint32_t input;                       /* enum config_guest_input */
 	uint32_t on_conflict;                 /* enum world_conflict */
 	uint32_t stop_limit_s, start_limit_s; /* 0: the usual */
 };

@@ -30,6 +30,7 @@ struct execution {
 	bool last_ok;               /* the last step that was not skipped */
 	bool tried[PLAN_MAX_STEPS]; /* it was begun, and may have had its effect */
 	bool done[PLAN_MAX_STEPS];  /* it had */
+	bool late[PLAN_MAX_STEPS];  /* nobody answered: the world may not show yet what it did */
 	bool unconfirmed, undo_failed, failed;
 	uint64_t step_began_ms;
 	/* of the wait under way */

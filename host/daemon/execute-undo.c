@@ -47,8 +47,7 @@ static void on_written_back(struct execution *x, int error, int32_t value, const
 
 	x->undo_left = x->undo_left || error != -ESRCH;
 	if (!error) /* what it reads as was not asked */
-		x->ops->on_shown(
-			x->ctx, s->monitor, s->undo_input, INPUT_NOT_READ, WRITER_UNKNOWN);
+		x->ops->on_shown(x->ctx, s->monitor, s->undo_input, INPUT_NOT_READ, WRITER_UNKNOWN);
 	if (error && x->undo_try + 1 < UNDO_WRITERS) {
 		x->undo_try++;
 		execute_later(x, 0, undo_step);
@@ -145,7 +144,7 @@ static void stop_again(struct execution *x, const struct step *s)
 	const struct world *w = x->ops->world(x->ctx);
 	bool asks = x->undo_try == 0 && w->machines[s->machine].session;
 
-	if (execute_is_off(w, s->machine))
+	if (execute_is_off(w, s->machine) && !x->late[x->at])
 		undone(x, "undone", "it is off");
 	else
 		x->ops->stop(x->ctx, x, s->machine, asks ? STOP_AGENT : STOP_FORCE, s->limit_ms,

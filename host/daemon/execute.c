@@ -114,6 +114,7 @@ void execute_step_over(struct execution *x, int error, int32_t value, const char
 		/* what was not acknowledged did not happen; without an answer it may have */
 		if (execute_step(x)->kind == STEP_WRITE && error != -ETIMEDOUT)
 			x->tried[x->at] = false;
+		x->late[x->at] = error == -ETIMEDOUT;
 		execute_fail(x, detail[0] ? detail : strerror(-error));
 		return;
 	}

@@ -13,7 +13,7 @@
  *	requests.c	what guests ask			keys.c		records, pairing, rekeying
  *	power*.c	the host's shutdown		commands*.c	the control socket
  *	inputs*.c	keyboards, mice			events.c	who follows what changes
- *	hotkey.c	the keyboard's own way to ask
+ *	hotkey.c	va-input: hotkeys, shared keyboards
  *	handover.c	a guest that takes the host's own graphics card
  */
 #ifndef VA_HOSTD_HOSTD_H
@@ -35,6 +35,7 @@
 
 struct power;
 struct inputs;
+struct shares;
 struct events;
 struct hotkey;
 struct recovery;
@@ -92,9 +93,10 @@ struct hostd {
 	bool holder_answered; /* the holder has had a session since it has the seat */
 	int given_by;         /* the lost holder; the seat is being given on */
 	unsigned int give_tries;
-	bool give_home; /* to the host, whoever was asked for before */
+	bool give_home;        /* to the host, whoever was asked for before */
 	uint64_t given_switch; /* number of the one that failed to */
 	sd_event_source *give_again;
+	sd_event_source *waking;          /* until the monitors are in order after sleep */
 	sd_event_source *silence;         /* until a holder that fell silent loses the seat */
 	char primary_gpu[WORLD_PCI_SIZE]; /* "" : none, or none is known */
 	char gpus[HOSTD_MAX_GPUS][WORLD_PCI_SIZE]; /* of this machine, whoever has them */
@@ -105,6 +107,7 @@ struct hostd {
 	struct control_server *control;
 	struct power *power;
 	struct inputs *inputs; /* NULL: not started */
+	struct shares *shares; /* virtual keyboards of guests; NULL: none */
 	struct events *events;
 	struct hotkey *hotkey;
 	uint32_t next_question;
@@ -151,6 +154,8 @@ bool seat_is_busy(const struct hostd *h);
 void seat_rescue(struct hostd *h, bool force, const struct seat_request *r);
 /* A machine stopped: if it had the seat, it goes to the next who was asked for, or home. */
 void seat_machine_lost(struct hostd *h, int machine);
+/* The machine was asleep until now: what monitors show may be anything. */
+void seat_slept(struct hostd *h);
 void seat_free(struct hostd *h);
 
 /* --- gpus.c
@@ -206,6 +211,8 @@ void inputs_reload(struct hostd *h); /* the configuration is another one */
 /* Guests, or what they hold, have changed. */
 void inputs_refresh(struct hostd *h);
 void inputs_world(struct hostd *h, struct world *w);
+/* The seat's holder may be known now: who shares has what it had before va-hostd started. */
+void inputs_catch_up(struct hostd *h);
 /*
  * Gives device to a guest that runs, taking it from another guest if need be; takes it from a
  * machine (that does not have it: done). The device is looked up on the bus at that moment.
@@ -223,6 +230,16 @@ void inputs_come_home(struct hostd *h);
 /* Nobody wants to know any more. */
 void inputs_forget(struct hostd *h, const void *userdata);
 
+/* inputs-share.c: guests that listen to the host's keyboards and mice instead of having them */
+/* A descriptor that systemd has kept, fd becomes theirs; others of such a name, too. */
+void inputs_share_keep(struct hostd *h, const char *fd_name, int fd);
+void inputs_share_take_conf(struct hostd *h); /* makes what is missing */
+/* va-input has started: it is given the virtual devices. */
+void inputs_share_hand_over(struct hostd *h, struct worker *w);
+/* va-input has ended, and with it all sharing. */
+void inputs_share_lost(struct hostd *h);
+void inputs_share_stop(struct hostd *h);
+
 /* --- handover.c: a guest takes a graphics card from the host's session, or gave it back ----- */
 void handover_command(struct hostd *h, const struct control_request *r, struct control_client *c);
 /* libvirt is just starting it, though it says nothing of that yet. */
@@ -234,9 +251,17 @@ void handover_switched(struct hostd *h, int target, bool moved);
 /* Either may be NULL. */
 void handover_forget(struct hostd *h, const void *client, const struct guest *g);
 
-/* --- hotkey.c: hotkeys on the keyboards that the host has ------------------------------------------ */
-#define EVDEV_NUMBER_MAX 1024 /* eventN: as many as the kernel has minors for */
-int hotkey_start(struct hostd *h); /* nothing where none is configured */
+/* --- hotkey.c: hotkeys on the keyboards that the host has
+ * ------------------------------------------ */
+#define EVDEV_NUMBER_MAX 1024      /* eventN: as many as the kernel has minors for */
+int hotkey_start(struct hostd *h); /* nothing where none is configured and nobody shares */
+/*
+ * Has va-input pass on the events of the USB device at path ("3-1.4") to a virtual device, or
+ * give it back to the host (RELAY_NO_SINK). reply as of worker_call(), with struct evdev_event;
+ * or a negative errno: -ENODEV, -ENOTCONN va-input does not run.
+ */
+int hotkey_route(struct hostd *h, const char *path, uint32_t sink, uint64_t limit_usec,
+	worker_reply_fn *reply, void *userdata);
 void hotkey_stop(struct hostd *h);
 
 /* --- events.c: clients that follow what changes --------------------------------------------------

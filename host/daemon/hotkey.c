@@ -10,7 +10,8 @@
  * switch that the keyboard's owner could ask for anyway.
  */
 #include "common/base/log.h"
-#include "host/daemon/hostd.h"
+#include "host/daemon/inputs-internal.h"
+#include "host/daemon/uinput.h"
 #include "host/input/ipc.h"
 
 #include <dirent.h>
@@ -68,6 +69,44 @@ static bool has_hotkeys(const struct hotkey *k, const char *name)
 	return false;
 }
 
+/* The USB device that the node is of: a part of its path is "/3-1.4/3-1.4:1.0/". */
+static bool is_of_device(const struct hotkey *k, const char *name, const char *usb)
+{
+	char path[PATH_MAX], part[96];
+	CLEANUP(free) char *real = NULL;
+
+	if (snprintf(path, sizeof(path), "%s/class/input/%s", k->h->sysfs ? k->h->sysfs : "/sys",
+		    name) >= (int)sizeof(path) ||
+		snprintf(part, sizeof(part), "/%s/%s:", usb, usb) >= (int)sizeof(part))
+		return false;
+	real = realpath(path, NULL);
+	return real && strstr(real, part);
+}
+
+/* One that guests may share, or a virtual device, which is a guest's. */
+static bool is_shareable(const struct hotkey *k, const char *name)
+{
+	const struct inputs *s = k->h->inputs;
+
+	for (int i = 0; s && k->h->shares && i < s->n; i++)
+		if (s->list[i].present && is_of_device(k, name, s->list[i].usb.path))
+			return true;
+	return false;
+}
+
+static bool is_virtual(const struct hotkey *k, const char *name)
+{
+	char path[PATH_MAX], text[sizeof(UINPUT_PREFIX)] = "";
+	CLEANUP_FD int fd = -1;
+
+	if (snprintf(path, sizeof(path), "%s/class/input/%s/device/name",
+		    k->h->sysfs ? k->h->sysfs : "/sys", name) >= (int)sizeof(path))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1 &&
+	       !strcmp(text, UINPUT_PREFIX);
+}
+
 static void hand_over(struct hotkey *k, unsigned int number)
 {
 	struct evdev_node m = { .head.op = EVDEV_NODE, .node = number };
@@ -104,7 +143,8 @@ static void scan(struct hotkey *k)
 		unsigned long number = strtoul(names[i]->d_name + 5, NULL, 10);
 
 		if (number < EVDEV_NUMBER_MAX && !k->has[number] &&
-			has_hotkeys(k, names[i]->d_name))
+			!is_virtual(k, names[i]->d_name) &&
+			(has_hotkeys(k, names[i]->d_name) || is_shareable(k, names[i]->d_name)))
 			hand_over(k, (unsigned int)number);
 		free(names[i]);
 	}
@@ -181,6 +221,7 @@ static void on_started(struct worker *w, void *userdata)
 
 	memcpy(m.chords, c->list, sizeof(m.chords));
 	memset(k->has, 0, sizeof(k->has));
+	inputs_share_hand_over(k->h, w);
 	if (worker_send(w, &m, sizeof(m), -1) == 0)
 		sd_event_source_set_enabled(k->rescan, SD_EVENT_ONESHOT);
 }
@@ -188,7 +229,7 @@ static void on_started(struct worker *w, void *userdata)
 static void on_ended(struct worker *w, int status, uint64_t will_restart_usec, void *userdata)
 {
 	(void)w;
-	(void)userdata;
+	inputs_share_lost(((struct hotkey *)userdata)->h);
 	log_warn("va-input ended (status 0x%x), next one in %.1f s", (unsigned int)status,
 		(double)will_restart_usec / 1e6);
 }
@@ -248,7 +289,7 @@ int hotkey_start(struct hostd *h)
 	struct hotkey *k;
 	int r;
 
-	if (h->config->hotkeys.n == 0)
+	if (h->config->hotkeys.n == 0 && !inputs_anybody_shares(h))
 		return 0;
 	k = calloc(1, sizeof(*k));
 	if (!k)
@@ -266,6 +307,27 @@ int hotkey_start(struct hostd *h)
 	follow(k);
 	h->hotkey = k;
 	return 0;
+}
+
+int hotkey_route(struct hostd *h, const char *path, uint32_t sink, uint64_t limit_usec,
+	worker_reply_fn *reply, void *userdata)
+{
+	struct evdev_route m = { .head.op = EVDEV_ROUTE, .sink = sink };
+	struct hotkey *k = h->hotkey;
+
+	if (!k || !worker_is_running(k->worker))
+		return -ENOTCONN;
+	scan(k);
+	for (uint32_t i = 0; i < EVDEV_NUMBER_MAX && m.n < EVDEV_ROUTE_NODES; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "event%u", i);
+		if (k->has[i] && is_of_device(k, name, path))
+			m.nodes[m.n++] = i;
+	}
+	if (m.n == 0)
+		return -ENODEV;
+	return worker_call(k->worker, &m, sizeof(m), -1, limit_usec, reply, userdata);
 }
 
 void hotkey_stop(struct hostd *h)

@@ -23,6 +23,8 @@ struct move {
 	struct virt_doing *doer; /* not NULL: libvirt is being asked */
 };
 
+struct share_call;
+
 struct input {
 	struct inputs *all;
 	bool present;                 /* exactly one device fits, and is plugged in */
@@ -30,10 +32,14 @@ struct input {
 	char problem[INPUT_WHY_SIZE]; /* why not present */
 	bool keyboard, pointer;       /* as last seen: it shows less while a guest has it */
 	bool owed;                    /* plugged in while a guest has the seat: shall go there */
+	bool fresh;                   /* nobody has decided where it belongs since we started */
+	char shared[VIRT_UUID_SIZE];  /* the guest that has it by sharing; "": none */
+	struct share_call *sharing;   /* not NULL: va-input is being asked */
 	unsigned int tries;
 	bool moving;
 	struct move move, next; /* next: asked for meanwhile */
 	bool has_next;
+	bool unsure;  /* who has it: nobody answered for the last move, which may have happened */
 	bool turning; /* a rescue: what is being given away counts as given, and comes back */
 	sd_event_source *later; /* the move's next step, from the loop */
 	sd_event_source *retry;
@@ -66,5 +72,24 @@ int inputs_move(struct input *in, const struct move *m);
 void inputs_turn_round(struct input *in);
 /* What is owed is tried, or tried again. */
 void inputs_settle(struct input *in);
+void inputs_owe(struct input *in); /* that, a little later */
+
+/* inputs-share.c */
+bool inputs_guest_shares(const struct guest *g);
+/* "ready", "nobody listens", ... */
+const char *inputs_share_state(struct hostd *h, const struct guest *g);
+bool inputs_anybody_shares(const struct hostd *h);
+/*
+ * Passes the device's events on to the guest (NULL: to nobody, it is the host's), once no key of
+ * it is down. 0, then done is called exactly once, unless inputs_share_drop() comes first; or a
+ * negative errno and why.
+ */
+typedef void share_done_fn(struct input *in, int error, const char *detail);
+int inputs_share(struct input *in, const struct guest *to, uint32_t limit_ms, share_done_fn *done,
+	char *why, size_t size);
+/* It is the host's, whatever is under way. */
+void inputs_share_drop(struct input *in);
+/* Guests have changed. */
+void inputs_share_look(struct inputs *s);
 
 #endif

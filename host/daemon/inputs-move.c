@@ -103,6 +103,7 @@ static void on_virt_done(void *userdata, int error, const char *detail)
 	bool given = m->attach && !m->clearing;
 
 	m->doer = NULL;
+	in->unsure = error == -ETIMEDOUT;
 	if (error < 0) {
 		move_end(in, error, detail);
 		return;
@@ -116,6 +117,34 @@ static void on_virt_done(void *userdata, int error, const char *detail)
 	log_info("input %s (%04x:%04x at %s): %s", name_of(in), in->usb.vendor, in->usb.product,
 		in->usb.path, given ? "given away" : "taken back");
 	move_end(in, 0, detail);
+}
+
+static void on_shared(struct input *in, int error, const char *detail)
+{
+	if (error == 0 && in->move.clearing) {
+		in->move.clearing = false;
+		sd_event_source_set_enabled(in->later, SD_EVENT_ONESHOT);
+		return;
+	}
+	if (error == 0)
+		log_info("input %s (%04x:%04x at %s): %s", name_of(in), in->usb.vendor,
+			in->usb.product, in->usb.path,
+			in->shared[0] ? "shared" : "the host's again");
+	move_end(in, error, detail);
+}
+
+/* to: NULL: it is the host's again. */
+static void ask_share(struct input *in, const struct guest *to)
+{
+	uint64_t now = hostd_now_ms();
+	char why[INPUT_WHY_SIZE] = "the time is over";
+	int error = -ETIMEDOUT;
+
+	if (in->move.until_ms > now)
+		error = inputs_share(
+			in, to, (uint32_t)(in->move.until_ms - now), on_shared, why, sizeof(why));
+	if (error < 0)
+		move_end(in, error, why);
 }
 
 static void ask_virt(struct input *in, uint32_t op, const char *uuid)
@@ -157,12 +186,17 @@ static void step_attach(struct input *in)
 		.vendor = in->usb.vendor,
 		.product = in->usb.product };
 	has = inputs_holder(hostd_of(in), in->usb.bus, in->usb.device);
-	if (has == to) {
+	if (has == to && !in->unsure) {
 		move_end(in, 0, "it has the device already");
-	} else if (has) {
+	} else if (has && has != to) {
 		in->move.clearing = true;
 		snprintf(in->move.from, sizeof(in->move.from), "%s", has->uuid);
-		ask_virt(in, VIRT_DETACH_USB, has->uuid);
+		if (in->shared[0])
+			ask_share(in, NULL);
+		else
+			ask_virt(in, VIRT_DETACH_USB, has->uuid);
+	} else if (inputs_guest_shares(to)) {
+		ask_share(in, to);
 	} else {
 		ask_virt(in, VIRT_ATTACH_USB, in->move.uuid);
 	}
@@ -172,6 +206,10 @@ static void step_detach(struct input *in)
 {
 	struct guest *from = guest_find_uuid(hostd_of(in), in->move.uuid);
 
+	if (in->shared[0] && !strcmp(in->shared, in->move.uuid)) {
+		ask_share(in, NULL);
+		return;
+	}
 	if (!in->move.usb.bus)
 		in->move.usb = (struct virt_usb){ .bus = in->usb.bus, .device = in->usb.device };
 	if (!from || from->virt_state == VIRT_STATE_OFF || !in->move.usb.bus)
@@ -251,13 +289,18 @@ void inputs_settle(struct input *in)
 		return;
 	}
 	g = seat_guest(in);
-	if (!g) {
-		in->owed = false;
+	if (!g || (in->fresh && !inputs_guest_shares(g))) {
+		in->owed = in->fresh; /* the seat's holder may not be known yet */
 		return;
 	}
 	snprintf(m.uuid, sizeof(m.uuid), "%s", g->uuid);
-	log_info("input %s was plugged in; %s has the seat", name_of(in), g->name);
+	log_info("input %s is there; %s has the seat", name_of(in), g->name);
 	move_start(in, &m);
+}
+
+void inputs_owe(struct input *in)
+{
+	arm(in->retry, RETRY_USEC);
 }
 
 static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
@@ -272,6 +315,8 @@ static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
 	}
 	/* libvirt hangs; whether it gives the device away in the end is seen before it is taken */
 	virt_do_stop(TAKE(in->move.doer));
+	if (in->sharing)
+		inputs_share_drop(in);
 	move_end(in, -ECANCELED, "a rescue took its place");
 	return 0;
 }
@@ -302,6 +347,8 @@ void inputs_move_done(struct input *in)
 	in->later = sd_event_source_disable_unref(in->later);
 	in->retry = sd_event_source_disable_unref(in->retry);
 	virt_do_stop(ended[0].doer);
+	if (in->sharing || in->shared[0])
+		inputs_share_drop(in);
 	for (int i = 0; i < 2; i++)
 		if (was[i] && ended[i].done)
 			ended[i].done(

@@ -32,6 +32,12 @@ struct guest *inputs_holder(struct hostd *h, uint16_t bus, uint16_t device)
 		if (h->guests[i] && h->guests[i]->n_usb > 0 &&
 			inputs_guest_has(h->guests[i], bus, device))
 			return h->guests[i];
+	for (int i = 0; h->inputs && i < h->inputs->n; i++) {
+		const struct input *in = &h->inputs->list[i];
+
+		if (in->shared[0] && in->usb.bus == bus && in->usb.device == device)
+			return guest_find_uuid(h, in->shared);
+	}
 	return NULL;
 }
 
@@ -119,6 +125,8 @@ static void update(struct input *in, int found)
 
 	in->present = found >= 0;
 	same = was && in->present && is_same_plug(&old, &s->seen[found]);
+	if (was && !same)
+		in->shared[0] = '\0'; /* with the device its sharing ends */
 	if (in->present && (!was || !same)) {
 		if (old.vendor != s->seen[found].vendor || old.product != s->seen[found].product)
 			in->keyboard = in->pointer = false;
@@ -175,6 +183,7 @@ static int on_rescan(sd_event_source *source, void *userdata)
 
 	(void)source;
 	inputs_scan(s);
+	inputs_share_look(s);
 	for (int i = 0; i < s->n; i++)
 		inputs_settle(&s->list[i]);
 	return 0;
@@ -184,6 +193,13 @@ void inputs_refresh(struct hostd *h)
 {
 	if (h->inputs)
 		sd_event_source_set_enabled(h->inputs->rescan, SD_EVENT_ONESHOT);
+}
+
+void inputs_catch_up(struct hostd *h)
+{
+	for (int i = 0; h->inputs && i < h->inputs->n; i++)
+		if (h->inputs->list[i].fresh && h->inputs->list[i].owed)
+			inputs_settle(&h->inputs->list[i]);
 }
 
 static int on_device(sd_device_monitor *m, sd_device *device, void *userdata)
@@ -218,7 +234,7 @@ static int move_device(struct hostd *h, int device, int machine, bool attach, ui
 	if (!g || !g->uuid[0])
 		return -ENOTCONN; /* not libvirt's */
 	snprintf(m.uuid, sizeof(m.uuid), "%s", g->uuid);
-	s->list[device].owed = false; /* somebody has decided */
+	s->list[device].owed = s->list[device].fresh = false; /* somebody has decided */
 	return inputs_move(&s->list[device], &m);
 }
 
@@ -315,6 +331,9 @@ int inputs_start(struct hostd *h)
 	h->inputs = s;
 	follow_bus(s);
 	inputs_scan(s);
+	/* what was shared came back to the host when the va-hostd before us ended */
+	for (int i = 0; i < s->n; i++)
+		s->list[i].owed = s->list[i].fresh = inputs_anybody_shares(h);
 	for (int i = 0; i < s->n; i++)
 		if (!s->list[i].present)
 			log_warn(

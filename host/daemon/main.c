@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
@@ -132,16 +133,35 @@ static int make_dirs(const struct hostd *h)
 	return r;
 }
 
+/* What systemd has kept for us: a control socket (-1: none), virtual keyboards. */
+static int take_kept(struct hostd *h)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names), control = -1;
+
+	for (int i = 0; i < n; i++) {
+		int fd = SD_LISTEN_FDS_START + i;
+
+		if (control < 0 && sd_is_socket(fd, AF_UNIX, SOCK_SEQPACKET, 1) > 0)
+			control = fd;
+		else
+			inputs_share_keep(h, names[i], fd);
+		free(names[i]);
+	}
+	free(names);
+	return control;
+}
+
 static int open_control(struct hostd *h)
 {
 	char path[PATH_MAX];
 	const struct group *g = getgrnam(GROUP);
-	int r, n = sd_listen_fds(0);
+	int r;
 
 	if (!hostd_path(path, sizeof(path), h->run_dir, NULL, "control", ".sock"))
 		return -ENAMETOOLONG;
-	r = control_server_new(&h->control, h->event, path, g ? g->gr_gid : (gid_t)-1,
-		n == 1 ? SD_LISTEN_FDS_START : -1, commands_handle, commands_gone, h);
+	r = control_server_new(&h->control, h->event, path, g ? g->gr_gid : (gid_t)-1, take_kept(h),
+		commands_handle, commands_gone, h);
 	if (r < 0)
 		log_error("cannot listen on %s: %s", path, strerror(-r));
 	return r;
@@ -176,6 +196,7 @@ static int start(struct hostd *h)
 	r = virt_start(h);
 	if (r < 0)
 		log_error("cannot start va-virt: %s; libvirt's guests are not known", strerror(-r));
+	inputs_share_take_conf(h);
 	r = inputs_start(h);
 	if (r < 0)
 		log_error("cannot follow keyboards and mice: %s; they stay where they are",
@@ -199,8 +220,9 @@ static void stop(struct hostd *h)
 	sd_notify(0, "STOPPING=1");
 	h->stopping = true;
 	seat_free(h);
-	hotkey_stop(h);
 	inputs_stop(h);
+	hotkey_stop(h);
+	inputs_share_stop(h);
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
 		if (h->guests[i])
 			guest_remove(h->guests[i]);

@@ -110,6 +110,16 @@ static int on_prepare(sd_bus_message *m, void *userdata, sd_bus_error *e)
 	return 0;
 }
 
+static int on_sleep(sd_bus_message *m, void *userdata, sd_bus_error *e)
+{
+	int begins = 0;
+
+	(void)e;
+	if (sd_bus_message_read(m, "b", &begins) >= 0 && !begins)
+		seat_slept(userdata);
+	return 0;
+}
+
 /* --- the bus
  * ---------------------------------------------------------------------------------------- */
 
@@ -117,6 +127,7 @@ static void bus_close(struct power *p)
 {
 	p->asking_no_sleep = false; /* its answer will not come */
 	p->signal = sd_bus_slot_unref(p->signal);
+	p->sleep_signal = sd_bus_slot_unref(p->sleep_signal);
 	p->bus = sd_bus_close_unref(p->bus);
 }
 
@@ -136,6 +147,9 @@ static int bus_open(struct hostd *h)
 	if (r >= 0)
 		r = sd_bus_match_signal_async(
 			p->bus, &p->signal, LOGIND, "PrepareForShutdown", on_prepare, NULL, h);
+	if (r >= 0)
+		r = sd_bus_match_signal_async(
+			p->bus, &p->sleep_signal, LOGIND, "PrepareForSleep", on_sleep, NULL, h);
 	if (r < 0) {
 		bus_close(p);
 		return r;

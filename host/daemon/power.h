@@ -29,7 +29,7 @@ struct power {
 	sd_event_source *patience;
 
 	sd_bus *bus;
-	sd_bus_slot *signal;
+	sd_bus_slot *signal, *sleep_signal;
 	int inhibitor;                   /* descriptor, -1: none */
 	int no_sleep;                    /* the same, while guests have devices of this machine */
 	bool asking_no_sleep, may_sleep; /* may_sleep: it was refused, and the log has it */

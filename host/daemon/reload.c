@@ -135,6 +135,7 @@ int hostd_reload(struct hostd *h, char error[CONFIG_ERROR_SIZE])
 	gpus_find(h);
 	hostd_load_policy(h);
 	hostd_take_guests(h);
+	inputs_share_take_conf(h);
 	inputs_reload(h);
 	hotkey_stop(h);
 	r = hotkey_start(h);

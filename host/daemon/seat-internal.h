@@ -2,7 +2,7 @@
 /*
  * What the files of the arbiter share: seat.c (who may, one at a time, what follows), seat-acts.c
  * (doing a step), seat-queue.c (who waits), seat-watch.c (a holder that is lost), seat-journal.c
- * (what is under way, on disk), seat-recover.c (what to do with it).
+ * (what is under way, on disk), seat-recover.c (what to do with it), seat-wake.c (after sleep).
  */
 #ifndef VA_HOSTD_SEAT_INTERNAL_H
 #define VA_HOSTD_SEAT_INTERNAL_H
@@ -55,5 +55,9 @@ void seat_recover_look(struct hostd *h);
 void seat_recover_stop(struct hostd *h);
 /* Whom the seat is being brought to; NULL: no recovery is under way. */
 const char *seat_recover_goal(const struct hostd *h);
+
+/* seat-wake.c */
+void seat_wake_look(struct hostd *h);
+void seat_wake_stop(struct hostd *h);
 
 #endif

@@ -136,10 +136,12 @@ static int on_changed(sd_event_source *s, void *userdata)
 		return 0;
 	execute_poke(h->execution);
 	watch_silence(h);
+	inputs_catch_up(h);
 	if (!h->execution)
 		seat_recover_look(h);
 	handover_look(h);
 	power_look(h);
+	seat_wake_look(h);
 	return 0;
 }
 
@@ -150,6 +152,7 @@ int seat_watch_start(struct hostd *h)
 
 void seat_watch_stop(struct hostd *h)
 {
+	seat_wake_stop(h);
 	h->changed = sd_event_source_disable_unref(h->changed);
 	h->give_again = sd_event_source_disable_unref(h->give_again);
 	h->silence = sd_event_source_disable_unref(h->silence);

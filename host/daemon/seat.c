@@ -184,9 +184,13 @@ void seat_switch_now(
 	log_info("switch to %s, asked for by %s: %d steps%s%s", escape(i->target), who,
 		h->plan.n_steps, h->plan.reason[0] ? "; " : "", h->plan.reason);
 	if (h->plan.refusal != EXIT_CODE_OK || h->plan.n_steps == 0) {
-		char text[PLAN_TEXT_SIZE];
+		bool unheard = h->config->libvirt[0] && !h->virt_synced;
+		char text[PLAN_TEXT_SIZE + 64];
 
-		snprintf(text, sizeof(text), "%s", h->plan.reason);
+		snprintf(text, sizeof(text), "%s%s", h->plan.reason,
+			h->plan.refusal != EXIT_CODE_OK && unheard
+				? "; libvirt does not answer (yet): see va-host status"
+				: "");
 		answer(r, h->plan.refusal, text);
 		return;
 	}

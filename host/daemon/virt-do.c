@@ -41,7 +41,7 @@ static void on_reply(enum worker_fate fate, const void *msg, size_t size, int fd
 	struct virt_doing end = *d;
 	const struct virt_reply *r = msg;
 	char detail[sizeof(r->detail)] = "va-virt did not answer";
-	int error = fate == WORKER_LATE ? -ETIMEDOUT : -EIO;
+	int error = -ETIMEDOUT; /* late or dead: libvirt may have done it */
 
 	cleanup_closep(&fd);
 	free(d);

@@ -2,9 +2,10 @@
 /* See jail.h. A sanitizer's run-time needs more calls; there, the filter is left out. */
 #include "host/input/jail.h"
 
-#include "common/base/cleanup.h"
+#include "host/input/ipc.h"
 
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -22,11 +23,20 @@ static int filter_calls(void)
 	static const int allowed[] = { SCMP_SYS(read), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),
 		SCMP_SYS(sendto), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(close),
 		SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall) };
+	static const uint64_t asked[] = { EVIOCGRAB, EVIOCGKEY(RELAY_KEY_BYTES) };
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int r = ctx ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+	/* keyboards are taken and given back, and asked which keys are down; nothing else */
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(asked); i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+			SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, asked[i]));
+	/* to what is handed over: of that only virtual devices can be written to */
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
+			SCMP_A0_64(SCMP_CMP_GT, WORKER_FD, 0));
 	/* a last word to the journal */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,

@@ -164,6 +164,34 @@ def at_home_already():
         check_eq(d.monitor.events("set"), [], "writes")
 
 
+def after_sleep():
+    """A monitor that chose another input while everybody woke up is brought back."""
+    with desk(monitor=True) as (bus, d):
+        d.host.wait_monitors()
+        check_eq(d.host.ask("switch", "alpha").rc, 0)
+        d.monitor.wait_shown(INPUTS["alpha"], 5)
+        for asleep in ((), ("alpha",)):  # the second time its agent is away for a while, too
+            bus.sleeps(True)
+            for name in asleep:
+                d.guests[name].stop()
+                d.host.wait_session(name, "waiting")
+            d.monitor.do(f"input {INPUTS['host']}")
+            d.monitor.wait_shown(INPUTS["host"], 5)
+            mark = d.host.mark()
+            bus.sleeps(False)
+            d.host.wait_log("has slept", 5, mark)
+            for name in asleep:
+                d.guests[name].start()
+            check(d.monitor.shows_within(INPUTS["alpha"], 20), f"{asleep}\n{d.host.tail()}")
+            wait_for(lambda: not d.host.ask("status").one("host")["switching"], 20, "its end")
+            check_eq(d.host.holder(), "alpha")
+        writes = len(d.monitor.events("set"))
+        mark = d.host.mark()
+        bus.sleeps(False)
+        d.host.wait_log("alpha has the seat already", 20, mark)
+        check_eq(len(d.monitor.events("set")), writes, "writes where all is well")
+
+
 def own_command():
     with desk(command=True, monitor=True) as (bus, d):
         d.host.wait_monitors()
@@ -207,5 +235,5 @@ def client_leaves():
 
 run_cases(does_not_wait_for_ever, scheduled_announced_and_cancelled, asked_for_by_a_guest,
           refused_by_logind, no_logind, no_bus,
-          no_sleep_while_a_guest_has_devices, waits_for_the_monitors, at_home_already,
+          no_sleep_while_a_guest_has_devices, waits_for_the_monitors, at_home_already, after_sleep,
           own_command, command_that_fails, client_leaves)

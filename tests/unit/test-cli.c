@@ -154,7 +154,7 @@ static void tables_fit_80_columns(void)
 	const char *text = render(false, 80, status);
 
 	CHECK(widest_line(text) <= 80);
-	CHECK(strstr(text, "seat held by   zorg\n"));
+	CHECK(strstr(text, "seat held by  zorg\n"));
 	CHECK(strstr(text, "NOT OK, all is denied: 50.policy:3"));
 	CHECK(strstr(text, "\nGUEST  SEAT  STATE"));
 	CHECK(strstr(text, "0000:01:00.0,0000:02:00.0"));
@@ -164,13 +164,51 @@ static void tables_fit_80_columns(void)
 
 static void narrow_terminals_get_blocks(void)
 {
-	const char *text = render(false, 40, status);
+	const char *text = render(false, 20, status);
 
 	/* a single value may be longer, a table never is */
 	CHECK(widest_line(text) <=
 		strlen("  NOT OK, all is denied: 50.policy:3: unknown operation"));
 	CHECK(!strstr(text, "GUEST  SEAT"));
 	CHECK(strstr(text, "GUEST    zorg\n"));
+}
+
+/* A full desk, as wide as it is: 24 lines of 80 columns with the prompt, and no block. */
+static void a_full_desk_fits_one_screen(void)
+{
+	static const char *const desk[] = {
+		"{\"type\":\"host\",\"version\":\"0.1.0\",\"holder\":\"host\",\"switching\":false,"
+		"\"recovering\":false,\"libvirt\":{\"uri\":\"qemu:///system\",\"up\":true},"
+		"\"policy\":{\"ok\":true,\"text\":\"\"},\"shutdown\":null}",
+#define GUEST(name)                                                                    \
+	"{\"type\":\"guest\",\"name\":\"" name "\",\"state\":\"running\",\"channel\":" \
+	"\"connected\",\"session\":\"up\",\"holder\":false,\"paired\":true,\"gpus\":"  \
+	"[\"0000:01:00.0\"],\"hint\":\"its channel's socket is not there: is it running?\"}"
+		GUEST("alpha"), GUEST("beta"), GUEST("gamma"), GUEST("delta"), GUEST("epsilon"),
+		GUEST("win11-games"),
+#define MONITOR(name)                                                                         \
+	"{\"type\":\"monitor\",\"name\":\"" name "\",\"key\":\"0123456789abcdef\",\"shown\":" \
+	"\"alpha\",\"inputs\":[{\"name\":\"dp1\",\"value\":15,\"machine\":\"host\"},"         \
+	"{\"name\":\"hdmi1\",\"value\":17,\"machine\":\"alpha\"},"                            \
+	"{\"name\":\"hdmi2\",\"value\":18,\"machine\":\"beta\"}]}"
+		MONITOR("left"), MONITOR("right"),
+#define INPUT(name)                                                               \
+	"{\"type\":\"input\",\"name\":\"" name "\",\"holder\":\"host\",\"kind\":" \
+	"\"keyboard\",\"port\":\"1-1\",\"id\":\"046d:c31c\"}"
+		INPUT("keyboard"), INPUT("mouse"), RESULT, NULL
+	};
+	const char *text = render(false, 80, desk);
+	size_t lines = 0;
+
+	for (const char *s = text; *s; s += strcspn(s, "\n") + 1) /* a note may take two */
+		lines += strcspn(s, "\n") / 81 + 1;
+	CHECK(lines <= 23);
+	CHECK(strstr(text, "\nMONITOR  SHOWN  INPUTS\n"));
+	CHECK(strstr(text, "alpha, beta, gamma, delta, epsilon, win11-games: its channel's"));
+	text = render(false, 40, desk); /* tables still, of what matters most */
+	CHECK(strstr(text, "\nGUEST        SEAT  STATE    SESSION\n"));
+	CHECK(strstr(text, "\nMONITOR  SHOWN\nleft     alpha\n"));
+	CHECK(strstr(text, "\nINPUT     HELD BY  KIND      PORT\n"));
 }
 
 static void json_passes_through(void)
@@ -407,6 +445,7 @@ TEST_MAIN({ "lines_become_requests", lines_become_requests },
 	{ "other_lines_do_not", other_lines_do_not },
 	{ "tables_fit_80_columns", tables_fit_80_columns },
 	{ "narrow_terminals_get_blocks", narrow_terminals_get_blocks },
+	{ "a_full_desk_fits_one_screen", a_full_desk_fits_one_screen },
 	{ "json_passes_through", json_passes_through },
 	{ "foreign_text_is_escaped", foreign_text_is_escaped },
 	{ "lines_come_at_once", lines_come_at_once },

@@ -3,7 +3,7 @@
  * Hotkeys from a keyboard to the seat: the real va-input and the real hotkey.c; keyboards are
  * pipes that carry what a keyboard's node does.
  */
-#include "host/daemon/hostd.h"
+#include "host/daemon/inputs-internal.h"
 #include "tests/support/usbtree.h"
 #include "tests/unit/test.h"
 
@@ -56,6 +56,24 @@ void seat_rescue(struct hostd *h, bool force, const struct seat_request *r)
 	(void)h;
 	snprintf(asked + n, sizeof(asked) - n, "rescue%s;", force ? " by force" : "");
 	r->done(r->userdata, EXIT_CODE_OK, "");
+}
+
+/* nobody shares: test-inputs.c has that */
+bool inputs_anybody_shares(const struct hostd *h)
+{
+	(void)h;
+	return false;
+}
+
+void inputs_share_hand_over(struct hostd *h, struct worker *w)
+{
+	(void)h;
+	(void)w;
+}
+
+void inputs_share_lost(struct hostd *h)
+{
+	(void)h;
 }
 
 /* --- the rig

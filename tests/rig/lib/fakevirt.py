@@ -8,7 +8,8 @@ goes off loses both. A guest whose agent was told to power off goes off, unless 
     machines.state("alpha")                 "off" or "running"
     machines.set("alpha", "running")        as if somebody else had started it
     machines.habit("beta", "start", "fail") of start, shutdown, destroy, attach, detach: fail,
-                                            hang or ignore; "" ends it
+                                            hang, ignore or slow (a moment before it is done, and
+                                            one after, when the log has "did ..."); "" ends it
     machines.usb("alpha")                   {(bus, device), ...} it has
     machines.log()                          ["start beta", "attach alpha 1/5", ...]
 """
@@ -20,6 +21,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 STATES = {"off": 0, "running": 1, "paused": 2, "stopping": 3}
 CHANNEL, PERSISTENT = 1, 0x20
@@ -28,6 +30,7 @@ START, SHUTDOWN, DESTROY, ATTACH, DETACH = 30, 31, 32, 34, 35
 NAMES = {START: "start", SHUTDOWN: "shutdown", DESTROY: "destroy", ATTACH: "attach",
          DETACH: "detach"}
 EIO = 5
+MOMENT = 0.15  # seconds
 
 
 class Head(ctypes.Structure):
@@ -185,11 +188,17 @@ def _do(folder, core):
     what = habit.read_text() if habit.exists() else ""
     if what == "hang":
         signal.pause()
-    if not what and moves:
+    if what == "slow":
+        time.sleep(MOMENT)
+    if what in ("", "slow") and moves:
         _move(folder, name, op, request.usb)
-    elif not what:
+    elif what in ("", "slow"):
         (folder / f"{name}.usb").unlink(missing_ok=True)  # a host device lasts until the end
         _write(folder / f"{name}.state", "running" if op == "start" else "off")
+    if what == "slow":
+        with open(folder / "log", "a") as log:
+            log.write(f"did {op} {name}\n")
+        time.sleep(MOMENT)
     core.send(bytes(Reply(head=request.head, error=-EIO if what == "fail" else 0,
                           detail=b"it does as the test says" if what == "fail" else b"")))
 

@@ -5,6 +5,7 @@
         os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = logind.address
         logind.scheduled            # [("poweroff", usec)], the calls of ScheduleShutdown so far
         logind.going_down(True)     # PrepareForShutdown
+        logind.sleeps(False)        # PrepareForSleep: it has slept
         logind.inhibitors()         # who wants it to wait
 """
 import signal
@@ -80,6 +81,9 @@ class Logind(base.Closing):
 
     def going_down(self, begins):
         self._object(MOCK).EmitSignal(MANAGER, "PrepareForShutdown", "b", [begins])
+
+    def sleeps(self, begins):
+        self._object(MOCK).EmitSignal(MANAGER, "PrepareForSleep", "b", [begins])
 
     def close(self):
         if self._connection:

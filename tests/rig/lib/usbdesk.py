@@ -8,6 +8,7 @@ from . import base
 
 KEYBOARD, MOUSE = (3, 1, 1), (3, 1, 2)
 LETTERS = "402000007 ff803078f800d001 feffffdfffefffff fffffffffffffffe\n"
+EV_KEY, EV_REL, EVENT = 1, 2, struct.Struct("llHHi")
 SCROLLLOCK, LEFTCTRL, RIGHTCTRL = 70, 29, 97
 
 
@@ -16,7 +17,7 @@ class UsbDesk(base.Closing):
         self.root = base.scratch("usb-")
         self.bus = self.root / "sys/bus/usb/devices"
         self.bus.mkdir(parents=True)
-        self.pipes = []
+        self.pipes = {}
         base.keep(self)
 
     def plug(self, path, device, ids, *interfaces, serial=None):
@@ -42,23 +43,55 @@ class UsbDesk(base.Closing):
         shutil.rmtree((self.bus / path).resolve())
         (self.bus / path).unlink()
 
-    def node(self, number):
-        """A keyboard's /dev/input/eventN: call what comes back with a key and 1 or 0."""
-        keys = self.root / f"sys/class/input/event{number}/device/capabilities/key"
-        keys.parent.mkdir(parents=True)
-        keys.write_text(LETTERS)
-        pipe = self.root / f"dev/input/event{number}"
+    def _pipe(self, name):
+        pipe = self.root / "dev" / name
         pipe.parent.mkdir(parents=True, exist_ok=True)
         os.mkfifo(pipe)
-        fd = os.open(pipe, os.O_RDWR | os.O_CLOEXEC)
-        self.pipes.append(fd)
+        self.pipes[name] = os.open(pipe, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+        return self.pipes[name]
 
-        def press(key, down):
-            os.write(fd, struct.pack("llHHi", 0, 0, 1, key, down) +
-                     struct.pack("llHHi", 0, 0, 0, 0, 0))
+    def node(self, number, path=None, keys=LETTERS):
+        """A keyboard's /dev/input/eventN, of the device that was plugged in at path, if that
+        matters: call what comes back with a key and 1 or 0, and a type that is not EV_KEY."""
+        link = self.root / f"sys/class/input/event{number}"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if path:
+            node = (self.bus / f"{path}:1.0").resolve() / f"input/input{number}/event{number}"
+            node.mkdir(parents=True)
+            (node / "device").symlink_to("..")
+            link.symlink_to(node)
+        (link / "device/capabilities").mkdir(parents=True, exist_ok=True)
+        (link / "device/capabilities/key").write_text(keys)
+        fd = self._pipe(f"input/event{number}")
+
+        def press(key, down, kind=EV_KEY):
+            os.write(fd, EVENT.pack(0, 0, kind, key, down) + EVENT.pack(0, 0, 0, 0, 0))
         return press
 
+    def pull_node(self, number):
+        """Whoever has it open reads its end."""
+        os.close(self.pipes.pop(f"input/event{number}"))
+        (self.root / f"sys/class/input/event{number}").unlink()
+        (self.root / f"dev/input/event{number}").unlink()
+
+    def uinput(self):
+        """/dev/uinput as evdevshim has it; heard: a file that is there while QEMU listens. Call
+        what comes back for [(type, code, value), ...] that was sent there since."""
+        (self.root / "sys/class/input/input77/event88").mkdir(parents=True)
+        self._pipe("input/event88")
+        fd = self._pipe("uinput")
+        self.heard = self.root / "heard"
+        self.heard.touch()
+
+        def sent():
+            try:
+                data = os.read(fd, 65536)
+            except BlockingIOError:
+                return []
+            return [e[2:] for e in EVENT.iter_unpack(data)]
+        return sent
+
     def close(self):
-        for fd in self.pipes:
+        for fd in self.pipes.values():
             os.close(fd)
         shutil.rmtree(self.root, ignore_errors=True)
