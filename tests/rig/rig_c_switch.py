@@ -37,11 +37,22 @@ def desk(*names, files=None, config=CONFIG, **options):
     for name in names:
         m.define(name, *CARDS[name], **options)
     m.start_hostd(config, files or {})
-    wait_for(lambda: {g["name"] for g in m.ask("list").all("guest")} == set(names) and
-             m.ask("status").one("host")["libvirt"]["up"] and
-             all(o["shown"] for o in m.ask("monitors").all("monitor")), 60,
-             f"guests and monitor known\n{m.hostd_log()}\n", 0.2)
+    until(m, lambda: {g["name"] for g in m.ask("list").all("guest")} == set(names) and
+          m.ask("status").one("host")["libvirt"]["up"] and
+          all(o["shown"] for o in m.ask("monitors").all("monitor")), "guests and monitor known")
     return m
+
+
+def until(m, condition, what):
+    """wait_for(), and va-hostd's log if it does not come."""
+    try:
+        wait_for(condition, 60, what, 0.3)
+    except base.RigError as why:
+        raise base.RigError(f"{why}\n{m.hostd_log()}") from None
+
+
+def until_runs(m, name):
+    until(m, lambda: m.ask("list").one("guest", name=name)["state"] == "running", f"{name} runs")
 
 
 def switch(m, target, *options, code=OK):
@@ -56,13 +67,15 @@ def inputs(m):
 
 def all_at(m, name, guests):
     """Seat, monitor, keyboard and tablet are there, and these guests run."""
+    seen = []
+
     def there():
-        return m.holder() == name and set(inputs(m).values()) == {name}
+        seen[:] = [m.holder(), inputs(m)]
+        return seen[0] == name and set(seen[1].values()) == {name}
     try:
-        wait_for(there, 60, "", 0.3)
-    except base.RigError:
-        raise base.RigError(f"not all at {name}: the seat is at {m.holder()}, {inputs(m)}\n"
-                            f"{m.hostd_log()}") from None
+        until(m, there, f"all at {name}")
+    except base.RigError as why:
+        raise base.RigError(f"seat and inputs are at {seen}; {why}") from None
     m.monitor.wait_shown(SHOWN[name], 20)
     check_eq(set(m.guests()), set(guests), "guests that run")
     check_eq(len(usb_of(m, name)) if name != "host" else 2, 2, "devices in the live definition")
@@ -109,7 +122,7 @@ def a_guest_that_stays_keeps_its_card():
     m = desk("alpha", "beta", files={"alpha": "on-conflict = shutdown\nstop-limit = 2s\n",
                                      "beta": "on-conflict = refuse\n"})
     m.virsh("start", "alpha")
-    wait_for(lambda: m.ask("list").one("guest", name="alpha")["state"] == "running", 30, "alpha")
+    until_runs(m, "alpha")
     answer = switch(m, "beta", code=6)
     check("--force" in answer.text, answer.text)
     finish(m)
@@ -133,12 +146,12 @@ def the_host_waits_for_its_own_card():
     switch(m, "gamma", "--force")
     all_at(m, "gamma", ["gamma"])
     m.virsh("start", "prime")
-    wait_for(lambda: m.ask("list").one("guest", name="prime")["state"] == "running", 30, "prime")
+    until_runs(m, "prime")
     answer = switch(m, "host", code=REFUSED)
     check("a guest has the primary GPU; shut it down first" in answer.text, answer.text)
     check_eq(m.holder(), "gamma", "the holder")
     m.virsh("destroy", "prime")
-    wait_for(lambda: m.state().drivers[VGA] == HOME[VGA], 30, "the card is back", 0.3)
+    until(m, lambda: m.state().drivers[VGA] == HOME[VGA], "the card is back")
     switch(m, "host")
     all_at(m, "host", ["gamma"])
     finish(m)
@@ -150,7 +163,7 @@ def a_keyboard_is_pulled_and_plugged():
     all_at(m, "gamma", ["gamma"])
     before = m.usb()
     m.unplug(KEYBOARD_2)
-    wait_for(lambda: inputs(m)["keys"] is None, 30, f"it is gone\n{m.hostd_log()}\n", 0.3)
+    until(m, lambda: inputs(m)["keys"] is None, "it is gone")
     m.unplug(KEYBOARD_1)  # the other one is nobody's business
     m.plug(KEYBOARD_1)
     check_eq(inputs(m), {"keys": None, "tablet": "gamma"}, "the inputs")
@@ -177,7 +190,7 @@ def a_guest_that_crashes_gives_all_back():
 def what_libvirt_refuses_is_undone():
     m = desk("gamma", usb=False)
     m.virsh("start", "gamma")
-    wait_for(lambda: m.ask("list").one("guest", name="gamma")["state"] == "running", 30, "gamma")
+    until_runs(m, "gamma")
     answer = switch(m, "gamma", "--force", code=FAILED)
     check("USB" in answer.text, answer.text)
     all_at(m, "host", ["gamma"])

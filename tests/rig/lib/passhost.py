@@ -256,7 +256,8 @@ class PassHost(Machine):
     def start_hostd(self, config="", guests=None):
         """config: more for host.conf behind the monitor; guests: {name: lines of its file}."""
         monitor = [f"[monitor {MONITOR}]", f"maker = {IDENTITY['maker']}",
-                   f"name = {IDENTITY['name']}", f"serial = {IDENTITY['serial_string']}"]
+                   f"name = {IDENTITY['name']}", f"serial = {IDENTITY['serial_string']}",
+                   f"serial-number = {IDENTITY['serial']}"]
         monitor += [f"input.{name} = 0x{value:02x} {CABLES[name]}" for name, value in INPUTS.items()]
         self.put("/etc/virt-aid/host.conf", "\n".join(monitor) + "\n" + config)
         self.check(["sh", "-c", "rm -f /etc/virt-aid/guests.d/*"])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the cases of rig C share: one booted PassHost, mended between them."""
 from . import base
-from .passhost import HOME, PassHost
+from .passhost import HOME, HOSTD_LOG, PassHost
 from .suite import check, check_eq
 
 _shared = []
@@ -22,7 +22,9 @@ def host():
 
 def _mend(m):
     """After a case that failed; one that did not has left nothing."""
+    m.run(["pkill", "-9", "-x", "va-hostd"])
     m.stop_hostd(9)
+    m.check(["rm", "-f", HOSTD_LOG])
     if m.virsh("uri", ok=False).rc:
         m.start_libvirt()
     m.forget_guests()
