@@ -11,6 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import base, check, check_eq, run_cases, wait_for  # noqa: E402
+from lib.passguest import BROKEN  # noqa: E402
 from lib.passhost import GPU, HOME, INPUTS, KEYBOARD_1, KEYBOARD_2, OTHER, SOUND, TABLET, VGA  # noqa: E402
 from lib.passhost_cases import host, is_normal  # noqa: E402
 from lib.stage_cases import FAILED, OK, REFUSED, UNCONFIRMED  # noqa: E402
@@ -37,7 +38,7 @@ def desk(*names, files=None, config=CONFIG, **options):
     for name in names:
         m.define(name, *CARDS[name], **options)
     m.start_hostd(config, files or {})
-    until(m, lambda: {g["name"] for g in m.ask("list").all("guest")} == set(names) and
+    until(m, lambda: {g["name"] for g in m.ask("list").all("guest") if g["gpus"]} == set(names) and
           m.ask("status").one("host")["libvirt"]["up"] and
           all(o["shown"] for o in m.ask("monitors").all("monitor")), "guests and monitor known")
     return m
@@ -70,8 +71,11 @@ def all_at(m, name, guests):
     seen = []
 
     def there():
-        seen[:] = [m.holder(), inputs(m)]
-        return seen[0] == name and set(seen[1].values()) == {name}
+        answer = m.ask("status")
+        host = answer.one("host")
+        seen[:] = [host["holder"], {i["name"]: i["holder"] for i in answer.all("input")}]
+        return (seen[0] == name and set(seen[1].values()) == {name} and not host["switching"] and
+                not host["recovering"])
     try:
         until(m, there, f"all at {name}")
     except base.RigError as why:
@@ -192,12 +196,53 @@ def what_libvirt_refuses_is_undone():
     m.virsh("start", "gamma")
     until_runs(m, "gamma")
     answer = switch(m, "gamma", "--force", code=FAILED)
-    check("USB" in answer.text, answer.text)
+    check("no USB bus" in answer.text or "USB is disabled" in answer.text, answer.text)
     all_at(m, "host", ["gamma"])
+    finish(m)
+
+
+def one_that_cannot_start_changes_nothing():
+    """Its predecessor has the card again, and the reason is libvirt's own."""
+    m = desk("alpha", files={"alpha": HASTY, "beta": HASTY})
+    m.define("beta", GPU, SOUND, more=BROKEN)
+    until(m, lambda: m.ask("list").one("guest", name="beta")["gpus"], "beta is known")
+    switch(m, "alpha", "--force")
+    all_at(m, "alpha", ["alpha"])
+    answer = switch(m, "beta", "--force", code=FAILED)
+    check("'no-such-device' is not a valid device model" in answer.text, answer.text)
+    check("everything is back where it was" in answer.text, answer.text)
+    back = {s["text"]: s["detail"] for s in answer.all("step") if s.get("state") == "undone"}
+    check(back and "not within the limit" not in back.values(), f"waited for an agent it never had: {back}")
+    all_at(m, "alpha", ["alpha"])
+    finish(m)
+
+
+def half_a_group_is_said_to_be_so():
+    """The hook's reason comes out of libvirt and the daemon as it went in."""
+    m = desk()
+    m.define("alpha", GPU)
+    until(m, lambda: m.ask("list").one("guest", name="alpha")["gpus"], "alpha is known")
+    answer = switch(m, "alpha", "--force", code=FAILED)
+    check(f"without {SOUND} (snd_hda_intel)" in answer.text, answer.text)
+    check("everything is back where it was" in answer.text, answer.text)
+    all_at(m, "host", [])
+    finish(m)
+
+
+def rescue_brings_all_home():
+    m = desk("alpha", "gamma")
+    switch(m, "alpha", "--force")
+    switch(m, "gamma", "--force")
+    all_at(m, "gamma", ["alpha", "gamma"])
+    answer = m.ask("rescue")
+    check_eq(answer.rc, OK, answer.text)
+    all_at(m, "host", ["alpha", "gamma"])
     finish(m)
 
 
 run_cases(one_that_is_off_is_started, one_card_goes_from_guest_to_guest,
           a_guest_that_stays_keeps_its_card, different_cards_both_stay_up,
           the_host_waits_for_its_own_card, a_keyboard_is_pulled_and_plugged,
-          a_guest_that_crashes_gives_all_back, what_libvirt_refuses_is_undone)
+          a_guest_that_crashes_gives_all_back, what_libvirt_refuses_is_undone,
+          one_that_cannot_start_changes_nothing, half_a_group_is_said_to_be_so,
+          rescue_brings_all_home)
