@@ -100,8 +100,8 @@ room_obj = $(patsubst %.c,$(BUILD)/%.o,$(call room_src,$(1)))
 room_lib = $(BUILD)/$(subst /,-,$(1)).a
 ARCHIVES := $(foreach r,$(ROOMS),$(call room_lib,$(r)))
 
-.PHONY: all deps demo check check-unit check-rig-a check-rig-b check-spin fuzz bench install \
-	uninstall deb rpm lint format clean distclean compile-commands
+.PHONY: all deps demo check check-unit check-rig-a check-rig-b check-rig-c check-spin fuzz bench \
+	install uninstall deb rpm lint format clean distclean compile-commands
 all: $(if $(HAVE),,need-deps) $(PROGS)
 
 need-deps:

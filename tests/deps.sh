@@ -12,14 +12,14 @@ debian_build="gcc make pkg-config protobuf-c-compiler protobuf-compiler libproto
 debian_demo="python3 libpng-dev qemu-system-x86 busybox-static kmod xz-utils linux-headers-amd64"
 debian_check="python3 clang llvm libclang-rt-14-dev spin ddcutil libpng-dev qemu-system-x86 qemu-guest-agent
 	libvirt-daemon libvirt-daemon-system libvirt-clients busybox-static cpio kmod xz-utils
-	socat dbus python3-dbusmock udev systemd linux-headers-amd64 dpkg-dev debhelper fakeroot"
+	socat strace dbus python3-dbusmock udev systemd linux-headers-amd64 dpkg-dev debhelper fakeroot"
 debian_lint="clang-format cppcheck shellcheck gcc-mingw-w64-x86-64 man-db systemd lintian debhelper"
 fedora_build="gcc make pkgconf-pkg-config protobuf-c-compiler protobuf-compiler protobuf-c-devel
 	libsodium-devel libvirt-devel libddcutil-devel pciutils-devel systemd-devel libxml2-devel
 	libseccomp-devel json-c-devel inih-devel"
 fedora_demo="python3 libpng-devel qemu-system-x86 busybox kmod xz kernel-devel glibc-static"
 fedora_check="python3 clang llvm compiler-rt spin ddcutil libpng-devel qemu-system-x86 qemu-guest-agent
-	libvirt-daemon-kvm libvirt-client busybox cpio kmod xz socat dbus-daemon
+	libvirt-daemon-kvm libvirt-client busybox cpio kmod xz socat strace dbus-daemon
 	python3-dbusmock systemd-udev kernel-devel glibc-static"
 
 fedora_lint="clang-tools-extra cppcheck ShellCheck mingw64-gcc man-db systemd"

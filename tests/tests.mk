@@ -3,6 +3,7 @@
 
 TEST ?=
 T    ?= 20
+LONG ?=
 DPKG := $(shell command -v dpkg-buildpackage)
 UNIT_SRC := $(sort $(wildcard tests/unit/test-*.c))
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
@@ -96,6 +97,12 @@ check-rig-b:
 		tail -n 40 $(BUILD)/deb.log; exit 1; })
 	$(Q)$(if $(DPKG),VA_DEBS=$(abspath $(BUILD))/deb) python3 tests/rig/run.py b --build $(BUILD) \
 		$(if $(TEST),--test $(TEST))
+# a whole host as a machine, with guests inside; LONG=1: a guest boots in there, too. Needs root.
+check-rig-c:
+	$(Q)sh tests/deps.sh check
+	$(Q)$(MAKE) --no-print-directory all rig $(if $(DPKG),deb)
+	$(Q)$(if $(DPKG),VA_DEBS=$(abspath $(BUILD))/deb) VA_LONG=$(LONG) python3 tests/rig/run.py c \
+		--build $(BUILD) --limit $(if $(LONG),1500,600) $(if $(TEST),--test $(TEST))
 
 # the story, on a machine without a spare GPU and without a guest
 demo:

@@ -44,7 +44,7 @@ struct execution {
 	/* of the undoing under way */
 	int undo_try, undo_rounds;
 	bool undo_left; /* somebody who is not gone failed */
-	char text[PLAN_TEXT_SIZE];
+	char text[EXECUTE_TEXT_SIZE];
 };
 
 uint64_t execute_now_ms(void);

@@ -78,7 +78,7 @@ static void write_back(struct execution *x, const struct step *s)
 /* --- machines
  * ------------------------------------------------------------------------------------- */
 
-/* It had the seat and an agent: go on when it answers, or when it does not. */
+/* It had the seat: go on when its agent answers, or when it does not. */
 static void on_back(struct execution *x, int error, int32_t value, const char *detail)
 {
 	(void)error;
@@ -89,7 +89,7 @@ static void on_runs_again(struct execution *x, int error, int32_t value, const c
 {
 	const struct step *s = execute_step(x);
 
-	if (error)
+	if (error || !x->ops->world(x->ctx)->machines[s->machine].agent)
 		on_undone(x, error, value, detail);
 	else
 		execute_wait(x, execute_has_session, s->machine, 2 * s->limit_ms, on_back);

@@ -18,6 +18,9 @@
 
 #include <systemd/sd-event.h>
 
+/* What failed, and why in libvirt's or a hook's own words. */
+#define EXECUTE_TEXT_SIZE 400
+
 struct execution;
 
 /*

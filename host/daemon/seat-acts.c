@@ -140,7 +140,9 @@ void seat_act_read(void *ctx, struct execution *x, int machine, const struct wor
 
 static void on_virt_done(void *userdata, int error, const char *detail)
 {
-	act_end(userdata, error, -1, error ? escape(detail) : "");
+	char text[EXECUTE_TEXT_SIZE] = "";
+
+	act_end(userdata, error, -1, error ? escape_str(detail, text, sizeof(text)) : "");
 }
 
 static void ask_virt(struct act *a, struct guest *g, enum virt_op op, uint32_t limit_ms)

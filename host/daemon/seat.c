@@ -112,7 +112,7 @@ static void seat_done(
 {
 	struct hostd *h = ctx;
 	int target = execute_target(x);
-	char copy[PLAN_TEXT_SIZE + 64];
+	char copy[EXECUTE_TEXT_SIZE + 64];
 
 	snprintf(copy, sizeof(copy), "%s", text);
 	execute_free(TAKE(h->execution));

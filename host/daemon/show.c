@@ -156,10 +156,11 @@ json_object *show_step_taken(const struct world *w, int n, const struct step *s,
 	unsigned int ms, const char *detail)
 {
 	json_object *o = show_step(w, n, s);
+	char text[EXECUTE_TEXT_SIZE];
 
 	add_str(o, "state", state);
 	add_int(o, "ms", ms);
-	add_str(o, "detail", escape(detail));
+	add_str(o, "detail", escape_str(detail, text, sizeof(text)));
 	return o;
 }
 

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
+#include <stdio.h>
+#include <string.h>
 
 static void silent(void *userdata, virErrorPtr error)
 {
@@ -47,13 +49,26 @@ static int errno_of(const virError *e)
 	}
 }
 
+void virterr_words(const char *message, char *text, size_t size)
+{
+	const char *end = strstr(message, " begin -) ");
+	const char *words = end ? strstr(end, ": ") : NULL, *last;
+	char copy[1024];
+
+	(void)snprintf(copy, sizeof(copy), "%s", words && words[2] ? words + 2 : message);
+	while (copy[0] && copy[strlen(copy) - 1] == '\n')
+		copy[strlen(copy) - 1] = '\0';
+	last = words ? strrchr(copy, '\n') : NULL;
+	escape_str(last ? last + 1 : copy, text, size);
+}
+
 int virterr_take(char *text, size_t size)
 {
 	const virError *e = virGetLastError();
 	int r = e ? errno_of(e) : -EIO;
 
 	if (text)
-		escape_str(e && e->message ? e->message : "libvirt gave no reason", text, size);
+		virterr_words(e && e->message ? e->message : "libvirt gave no reason", text, size);
 	virResetLastError();
 	return r;
 }

@@ -16,4 +16,11 @@ void virterr_init(void);
  */
 int virterr_take(char *text, size_t size);
 
+/*
+ * libvirt's message, escaped and cut to size. Of one about a hook only the last line of the hook's
+ * own words, before which libvirt puts its command line, environment and all: "... Child process
+ * (LC_ALL=C PATH=... alpha prepare begin -) unexpected exit status 1: WORDS".
+ */
+void virterr_words(const char *message, char *text, size_t size);
+
 #endif

@@ -14,26 +14,9 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lib import Initramfs, Kernel, Machine, Monitor, Skip, base, check, check_eq, run_cases, wait_for
+from lib import Machine, Monitor, Skip, base, check, check_eq, run_cases, wait_for
+from lib.ownroot import QEMU, OwnRoot
 
-LOWER_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
-# the rest as the system finds them itself, from the cache of the rigs below the same root
-INIT = """#!/bin/sh
-mount -t devtmpfs dev /dev; mount -t proc proc /proc; mount -t sysfs sysfs /sys
-while read -r m; do insmod $m; done < /rig/modules
-mkdir -p /lower /rw /root
-mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=512000 root /lower
-mount -t tmpfs -o size=50% rw /rw; mkdir /rw/u /rw/w
-mount -t overlay -o lowerdir=/lower,upperdir=/rw/u,workdir=/rw/w over /root
-mkdir -p /root/lib/modules; mount --bind /root{modules} /root/lib/modules
-cp -r /rig/root/. /root/
-# this machine may be a container; that one is not
-rm -f /root/.dockerenv /root/run/.containerenv /root/usr/sbin/policy-rc.d
-# not a first boot, and no caches to be made anew
-touch /root/etc/.updated /root/var/.updated
-mount --move /dev /root/dev; mount --move /proc /root/proc; mount --move /sys /root/sys
-exec switch_root /root /lib/systemd/systemd
-"""
 TARGET = """[Unit]
 Requires=basic.target dbus.socket rig-agent.service
 After=basic.target
@@ -111,32 +94,24 @@ class System(Machine):
     """A Machine whose system is this one's, under systemd."""
 
     def __init__(self, monitor):
-        if os.getuid():
-            raise Skip("needs root, to show a machine this one's files")
         for path in ("/lib/systemd/systemd", "/usr/lib/polkit-1/polkitd", "/usr/bin/dbus-daemon"):
             if not os.path.exists(path):
                 raise Skip(f"no {path} here")
-        kernel = Kernel()
-        ramfs = Initramfs(modules=LOWER_MODULES, gpu=False, kernel=kernel)
-        ramfs.add_file("/init", INIT.replace("{modules}", str(kernel.folder / "lib/modules")), 0o755)
-        units = "/rig/root/etc/systemd/system"
-        ramfs.add_file(f"{units}/rig.target", TARGET)
-        ramfs.add_file(f"{units}/rig-agent.service", AGENT_UNIT)
-        ramfs.add_file("/rig/root/rig/agent.py", AGENT)
-        ramfs.add_file("/rig/root/rig/listener.py", LISTENER)
-        ramfs.add_file("/rig/root/rig/simgpu_i2c.ko", kernel.simgpu)
-        ramfs.add_file("/rig/root/etc/fstab", "")
-        ramfs.add_file("/rig/root/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+        ramfs = OwnRoot("/lib/systemd/systemd")
+        units = "/etc/systemd/system"
+        ramfs.add_there(f"{units}/rig.target", TARGET)
+        ramfs.add_there(f"{units}/rig-agent.service", AGENT_UNIT)
+        ramfs.add_there("/rig/agent.py", AGENT)
+        ramfs.add_there("/rig/listener.py", LISTENER)
+        ramfs.add_there("/rig/simgpu_i2c.ko", ramfs.kernel.simgpu)
         for deb in packages():
-            ramfs.add_file(f"/rig/root/rig/{deb.name.split('_')[0]}.deb", deb)
+            ramfs.add_there(f"/rig/{deb.name.split('_')[0]}.deb", deb)
         super().__init__(
             ramfs, name="units", gpus=[monitor.vhost(0x11)], memory=1536, cpus=2, boot_limit=600,
             ports={"org.virtaid.0": None}, fw_cfg={"opt/org.virtaid/pair": TOKEN},
             append="systemd.unit=rig.target systemd.show_status=yes " +
                    " ".join(f"systemd.mask={unit}" for unit in MASKED),
-            extra=["-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
-                   "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,"
-                             "multidevs=remap"])
+            extra=QEMU)
 
     def run(self, argv, limit=180):
         """Emulated, on a machine that may be busy: no limit here judges how fast anything is."""

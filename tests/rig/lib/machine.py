@@ -171,6 +171,8 @@ class Machine(base.Closing):
             more = self._channel.recv(1 << 20)
         except TimeoutError:
             return self._alive()
+        except ConnectionResetError:
+            more = b""
         if not more:
             raise base.RigError(f"{self.name}: the rig's port closed: {self.qemu_log()}\n"
                                 f"{self.tail()}")
