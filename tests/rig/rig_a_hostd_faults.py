@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
@@ -444,11 +445,16 @@ def many_pings_at_once():
         held = [connect(d) for _ in range(8)]
         for s in held:
             s.send(request(PING, b"alpha"))
-        start = time.monotonic()
-        check_eq(sorted(last(s)["exit"] for s in held[4:]), [8] * 4, "the last four")
-        check(time.monotonic() - start < 3, "they had to wait")
+        # which ones are taken is up to the order in which va-hostd reads them
+        late = set()
+
+        def told():
+            late.update(select.select(held, [], [], 0)[0])
+            return len(late) >= 4
+        wait_for(told, 2, "an answer to those that are too many")
+        check_eq([last(s)["exit"] for s in late], [8] * 4, "those that are too many")
         d.relays["alpha"].resume()
-        check_eq([last(s)["exit"] for s in held[:4]], [0] * 4, "the first four")
+        check_eq([last(s)["exit"] for s in held if s not in late], [0] * 4, "the others")
         for s in held:
             s.close()
 
