@@ -69,8 +69,9 @@ sim: $(SIMMON) $(I2CSHIM) $(EVDEVSHIM) $(SYSFSSHIM) $(MODELTOOL)
 rig: sim $(RIGINIT) $(BUILD)/tests/unit/test-share-kernel
 
 # the programs of the benchmark
-BENCH := $(BUILD)/tests/bench/manyguests $(BUILD)/tests/bench/pingpong
-$(BUILD)/tests/bench/manyguests: $(BUILD)/tests/bench/manyguests.o $(BUILD)/common-link.a $(BUILD)/common-base.a
+LINKBENCH := $(BUILD)/tests/bench/manyguests $(BUILD)/tests/bench/handshakes
+BENCH := $(LINKBENCH) $(BUILD)/tests/bench/pingpong
+$(LINKBENCH): %: %.o $(BUILD)/common-link.a $(BUILD)/common-base.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALLLD) -o $@ $^ $(call libs,libsodium libprotobuf-c)
 # static: it runs in a guest that has nothing else
@@ -132,7 +133,8 @@ check:
 	$(Q)sh tests/deps.sh check
 	$(Q)MAKE="$(MAKE)" python3 tests/check.py check-unit check-spin check-rig-a check-rig-b fuzz,T=3
 
--include $(patsubst %.c,$(BUILD)/%.d,$(UNIT_SRC) $(FUZZ_SRC) $(SUPPORT) $(SIMMON_SRC) tests/bench/manyguests.c)
+-include $(patsubst %.c,$(BUILD)/%.d,$(UNIT_SRC) $(FUZZ_SRC) $(SUPPORT) $(SIMMON_SRC) tests/bench/manyguests.c \
+	tests/bench/handshakes.c)
 
 # format, static analysis, scripts, portability
 lint:

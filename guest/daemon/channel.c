@@ -15,12 +15,14 @@
 
 #define WRITE_MAX           32768u /* the driver takes no more in one write() */
 #define TIMER_ACCURACY_USEC 20000u
+#define TIMER_LAG_MS        1000u /* that much earlier than needed it may go off */
 
 struct channel {
 	struct port *port;
 	struct link *link; /* sodium_malloc() */
 	struct clock_watch clock;
 	sd_event_source *timer;
+	uint64_t timer_ms; /* when the timer goes off; LINK_NEVER: it is off */
 	struct channel_ops ops;
 	void *userdata;
 	bool pumping, again;
@@ -51,14 +53,25 @@ static void write_all(struct channel *c)
 	}
 }
 
+/*
+ * Each record puts the deadlines off. In busy times the timer stays where it is then, which saves
+ * a system call for each record, and looks again when it goes off; one record in a silence moves
+ * it, so that keepalives wake nobody twice.
+ */
 static void set_timer(struct channel *c)
 {
 	uint64_t deadline = link_deadline(c->link);
 
-	if (deadline == LINK_NEVER || port_get_state(c->port) != PORT_OPEN) {
+	if (port_get_state(c->port) != PORT_OPEN)
+		deadline = LINK_NEVER;
+	if (deadline == LINK_NEVER && c->timer_ms != LINK_NEVER)
 		sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
+	if (deadline != LINK_NEVER && deadline >= c->timer_ms &&
+		deadline - c->timer_ms < TIMER_LAG_MS)
 		return;
-	}
+	c->timer_ms = deadline;
+	if (deadline == LINK_NEVER)
+		return;
 	sd_event_source_set_time(c->timer, deadline * 1000u);
 	sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
 }
@@ -88,6 +101,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
+	c->timer_ms = LINK_NEVER;
 	look_at_clock(c);
 	link_tick(c->link, clock_now_ms());
 	channel_pump(c);
@@ -150,6 +164,7 @@ int channel_new(struct channel **ret, sd_event *event, const char *port_path,
 		return -ENOMEM;
 	c->ops = *ops;
 	c->userdata = userdata;
+	c->timer_ms = LINK_NEVER;
 	clock_watch_look(&c->clock);
 	r = make_link(c, record);
 	if (r < 0)

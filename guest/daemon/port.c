@@ -32,6 +32,7 @@ struct port {
 	struct port_ops ops;
 	void *userdata;
 	int fd;
+	bool wants_out; /* an edge is to come when there is room */
 	enum port_state state;
 	enum port_state told;
 	int last_error;
@@ -42,9 +43,25 @@ struct port {
 static int try_open(struct port *p);
 static void lose(struct port *p, int error);
 
+/*
+ * The driver wakes for each buffer that the host has taken, too: once a message. That is of use
+ * only while there is no room, and while no host is there, whose coming shows as room alone.
+ */
+static void want_out(struct port *p, bool on)
+{
+	uint32_t events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+
+	if (p->wants_out == on || !p->io)
+		return;
+	if (sd_event_source_set_io_events(p->io, on ? events | EPOLLOUT : events) >= 0)
+		p->wants_out = on;
+}
+
 static void set_state(struct port *p, enum port_state state)
 {
 	p->state = state;
+	if (state == PORT_CLOSED)
+		want_out(p, true);
 	if (state == p->told)
 		return;
 	p->told = state;
@@ -89,6 +106,9 @@ static void serve(struct port *p)
 		lose(p, -r);
 		return;
 	}
+	/* before it writes: where it finds no room, port_write() wants to be told again */
+	if (p->state == PORT_OPEN)
+		want_out(p, false);
 	if (p->fd >= 0)
 		p->ops.on_ready(p->userdata);
 	if (r > 0)
@@ -226,6 +246,7 @@ static int watch_fd(struct port *p, int fd)
 	if (r < 0)
 		return r;
 	p->fd = fd;
+	p->wants_out = true;
 	p->last_error = 0;
 	p->watch = sd_event_source_disable_unref(p->watch);
 	sd_event_source_set_enabled(p->retry, SD_EVENT_OFF);
@@ -306,9 +327,11 @@ ssize_t port_write(struct port *p, const uint8_t *bytes, size_t n)
 	do
 		w = p->is_socket ? send(p->fd, bytes, n, MSG_NOSIGNAL) : write(p->fd, bytes, n);
 	while (w < 0 && errno == EINTR);
-	if (w >= 0)
-		return w;
-	return errno == EAGAIN ? 0 : -errno;
+	if (w < 0 && errno != EAGAIN)
+		return -errno;
+	if (w < (ssize_t)n)
+		want_out(p, true);
+	return w < 0 ? 0 : w;
 }
 
 enum port_state port_get_state(const struct port *p)

@@ -28,6 +28,25 @@ uint64_t agent_now_ms(void)
 	return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
 }
 
+int agent_write_channel(struct agent *a)
+{
+	const uint8_t *p;
+	size_t n;
+
+	for (link_output(a->link, &p, &n); n > 0; link_output(a->link, &p, &n)) {
+		ssize_t w = send(a->channel, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0 && errno == EAGAIN)
+			return 1;
+		if (w <= 0)
+			return 0;
+		link_sent(a->link, (size_t)w);
+	}
+	return 1;
+}
+
 /* 1: goes on; 0: va-hostd has left. */
 static int take_orders(struct agent *a, const char **ret_what)
 {
@@ -52,6 +71,9 @@ static int take_orders(struct agent *a, const char **ret_what)
 		if (r < 0)
 			return r;
 		*ret_what = "reporting to va-hostd";
+		/* what it made is on its way before anything else is looked at */
+		if (a->channel >= 0 && agent_write_channel(a) == 0)
+			agent_close_channel(a, 0);
 		if (a->ready)
 			r = agent_report(a);
 		if (r < 0)
@@ -81,25 +103,8 @@ static int read_channel(struct agent *a, uint64_t now)
 		r = agent_report(a);
 		if (r < 0)
 			return r;
-	}
-	return 1;
-}
-
-int agent_write_channel(struct agent *a)
-{
-	const uint8_t *p;
-	size_t n;
-
-	for (link_output(a->link, &p, &n); n > 0; link_output(a->link, &p, &n)) {
-		ssize_t w = send(a->channel, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0 && errno == EAGAIN)
-			return 1;
-		if (w <= 0)
-			return 0;
-		link_sent(a->link, (size_t)w);
+		if ((size_t)n < most)
+			break; /* nothing left; poll() tells of what comes */
 	}
 	return 1;
 }

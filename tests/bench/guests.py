@@ -12,12 +12,12 @@ import threading
 import time
 
 from lib import base, wait_for
-from lib.stage import INPUTS, Stage
+from lib.stage import INPUTS, PORT, Stage
 
 from many import pss_kib, voluntary_switches
 
 ECHO, QGA = "bench.echo", "org.qemu.guest_agent.0"
-BYTES = 300
+BYTES, HANDSHAKES = 300, 9
 BLOCKS, ROUNDS, QGA_ROUNDS = 12, 200, 60
 WRITES, SWITCHES = 10, 10
 
@@ -42,12 +42,16 @@ class Bench:
 
     # --- round trips
 
-    def pingpong(self, *words):
-        done = subprocess.run([str(base.program("tests/bench/pingpong")), *map(str, words)],
+    def lines(self, name, *words):
+        """The numbers that a program of the benchmark prints."""
+        done = subprocess.run([str(base.program(f"tests/bench/{name}")), *map(str, words)],
                               capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
         if done.returncode:
-            raise base.RigError(f"pingpong {words}: {done.stderr}")
+            raise base.RigError(f"{name} {words}: {done.stderr}")
         return [int(line) for line in done.stdout.split()]
+
+    def pingpong(self, *words):
+        return self.lines("pingpong", *words)
 
     def rpc(self, rounds):
         answer = self.host.ask("ping", "alpha", "-c", str(rounds))
@@ -66,9 +70,10 @@ class Bench:
             raw = self.pingpong("raw", self.alpha.port(ECHO), BYTES, ROUNDS)
             rpc = self.rpc(ROUNDS)
             agent = self.pingpong("qga", self.alpha.port(QGA), QGA_ROUNDS)
+            synced = self.pingpong("synced", self.alpha.port(QGA), QGA_ROUNDS)
             blocks.append((percentile(raw, .5), rpc["p50_usec"], rpc["p99_usec"],
                            percentile(agent, .5), min(raw), rpc["min_usec"], min(agent),
-                           percentile(raw, .99)))
+                           percentile(raw, .99), percentile(synced, .5)))
         self.alpha.signal(echo, 9)
         self.alpha.signal(qga, 9)
         column = list(zip(*blocks))
@@ -80,6 +85,9 @@ class Bench:
             "qga_min_usec": min(column[6]),
             "rpc_over_echo": median(b[1] / b[0] for b in blocks),
             "qemu_ga_over_rpc": median(b[3] / b[1] for b in blocks),
+            "qemu_ga_over_echo": median(b[3] / b[0] for b in blocks),
+            "qga_synced_usec": median(column[8]),
+            "qemu_ga_synced_over_rpc": median(b[8] / b[1] for b in blocks),
             "rpc_p99_over_p50": median(b[2] / b[1] for b in blocks),
             "echo_p99_over_p50": median(b[7] / b[0] for b in blocks),
         }
@@ -103,8 +111,15 @@ class Bench:
             if len(times) != n + 1:
                 raise base.RigError(f"no session:\n{self.host.tail()}")
             self.stage.wait_sessions()
+        self.host.kill()  # it would hold the pipe
+        shakes = self.lines("handshakes", self.host.key_file("alpha"), self.alpha.port(PORT),
+                            HANDSHAKES)
+        self.host.start()
+        self.stage.wait_sessions()
         self.host.wait_monitors()
-        return {"restart_to_session_ms": statistics.median(times)}
+        return {"restart_to_session_ms": statistics.median(times),
+                "handshake_ms": statistics.median(shakes) / 1000,
+                "handshake_max_ms": max(shakes) / 1000}
 
     # --- the monitor
 

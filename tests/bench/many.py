@@ -7,6 +7,7 @@ host's side alone: va-hostd and its va-links.
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import time
 
@@ -14,6 +15,7 @@ from lib import base, wait_for
 from lib.stage_host import Asking
 
 IDLE_S = 20
+BIG_ANSWER = 300  # bytes; such a record is padded to 1,024
 SETTLE_S = 3  # after the last handshake, before anything is counted
 
 
@@ -61,6 +63,13 @@ class Crowd(base.Closing):
         self.guests.stdin.flush()
         return tuple(int(n) for n in re.findall(r"\d+", self.guests.stdout.readline())[:2])
 
+    def answers(self, size):
+        """From now on answers to PING have that many bytes of content."""
+        self.guests.stdin.write(f"answers {size}\n")
+        self.guests.stdin.flush()
+        if self.guests.stdout.readline() != "ok\n":
+            raise base.RigError("manyguests did not take the size")
+
     def start(self, limit=120):
         """Starts va-hostd; the seconds until every guest has its session."""
         start = time.monotonic()
@@ -103,14 +112,24 @@ def measure(count=1000, say=print):
         found["link_pss_max_kib"] = sizes[-1]
         say(f"{len(links)} va-links, first start {first:.1f} s")
         found.update(idle(crowd, links))
-        ping = crowd.ask("ping", "g0000", "-c", "1000").result
-        found["native_rpc_usec"] = ping.get("p50_usec")
+        found.update(calls(crowd))
         crowd.host.kill()
         crowd.host.wait()
         crowd.wait_links_gone(links)
         found["first_start_s"] = first
         found["restart_s"] = crowd.start()
     return found
+
+
+def calls(crowd, blocks=6):
+    """A null call, and one with 300 bytes of answer, in turns and without a machine around."""
+    def median(size):
+        crowd.answers(size)
+        return crowd.ask("ping", "g0000", "-c", "500").result["p50_usec"]
+    pairs = [(median(0), median(BIG_ANSWER)) for _ in range(blocks)]
+    return {"native_rpc_usec": statistics.median(p[0] for p in pairs),
+            "native_rpc_300_usec": statistics.median(p[1] for p in pairs),
+            "rpc_300_over_rpc": statistics.median(p[1] / p[0] for p in pairs)}
 
 
 def idle(crowd, links):

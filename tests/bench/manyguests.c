@@ -7,6 +7,7 @@
  * nothing else. Commands come on stdin, a line each, with a line of answer each:
  *
  *	state		"N connected, N up, N wake-ups"
+ *	answers BYTES	"ok"; answers to PING have that many bytes of content, about
  *
  * It ends with stdin. What it costs itself is not measured; the test's own processes are told
  * apart by their ids.
@@ -42,6 +43,7 @@ struct guest {
 static struct guest guests[MAX_GUESTS];
 static unsigned int n_guests;
 static uint64_t wakeups;
+static size_t answer_size;
 static int poller;
 
 static void die(const char *what, const char *on)
@@ -158,12 +160,27 @@ static void drop(struct guest *g)
 	link_disconnected(g->link, now_ms());
 }
 
+/* Names and labels, as an answer about monitors has. */
+static void fill(struct msg_result *r, size_t size)
+{
+	for (size_t have = 0; have < size && r->n_items < MSG_MAX_ITEMS; r->n_items++) {
+		struct msg_item *i = &r->items[r->n_items];
+
+		i->kind = MSG_ITEM_MONITOR;
+		memset(i->name, 'n', 40);
+		memset(i->label, 'l', 40);
+		have += 90;
+	}
+}
+
 static void answer(struct guest *g, const struct link_event *ev)
 {
 	struct message m = { .id = ev->message->id, .kind = MSG_RESULT };
 	bool ping = ev->message->kind == MSG_QUERY && ev->message->query.question == MSG_Q_PING;
 
 	msg_result_init(&m.result, ping ? MSG_OUT_OK : MSG_OUT_UNSUPPORTED, "");
+	if (ping)
+		fill(&m.result, answer_size);
 	link_reply(g->link, ev->session, &m, now_ms());
 }
 
@@ -231,6 +248,13 @@ static void tell(void)
 
 	if (n <= 0)
 		exit(0);
+	if (n > 8 && !memcmp(line, "answers ", 8)) {
+		line[n < (ssize_t)sizeof(line) ? n : n - 1] = '\0';
+		answer_size = strtoul(line + 8, NULL, 10);
+		puts("ok");
+		fflush(stdout);
+		return;
+	}
 	for (unsigned int i = 0; i < n_guests; i++) {
 		connected += guests[i].client >= 0;
 		up += guests[i].up;

@@ -6,6 +6,7 @@
  *	pingpong echo DEVICE			in the guest: sends back what comes, until killed
  *	pingpong raw SOCKET BYTES ROUNDS	on the host: that many bytes there and back
  *	pingpong qga SOCKET ROUNDS		on the host: qemu-ga's guest-ping
+ *	pingpong synced SOCKET ROUNDS		the same after a guest-sync each, as libvirt does it
  *
  * The host's side prints the microseconds of each round, a line each.
  */
@@ -109,19 +110,27 @@ static uint64_t now_usec(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-static int measure(
-	const char *path, const uint8_t *out, size_t n, size_t answer, unsigned int rounds)
+struct ask {
+	const char *path;
+	const char *first; /* NULL, or a line that is answered before each round's own */
+	const uint8_t *bytes;
+	size_t n, answer; /* as for round_trip() */
+};
+
+static int measure(const struct ask *a, unsigned int rounds)
 {
-	CLEANUP_FD int fd = connect_to(path);
+	CLEANUP_FD int fd = connect_to(a->path);
 
 	if (fd < 0)
-		return fail(path);
+		return fail(a->path);
 	if (rounds > MAX_ROUNDS)
 		rounds = MAX_ROUNDS;
 	for (unsigned int i = 0; i < rounds; i++) {
 		uint64_t start = now_usec();
 
-		if (!round_trip(fd, out, n, answer))
+		if (a->first && !round_trip(fd, (const uint8_t *)a->first, strlen(a->first), 0))
+			return fail("no answer");
+		if (!round_trip(fd, a->bytes, a->n, a->answer))
 			return fail("no answer");
 		usecs[i] = (uint32_t)(now_usec() - start);
 	}
@@ -133,6 +142,8 @@ static int measure(
 int main(int argc, char **argv)
 {
 	static const char ping[] = "{\"execute\":\"guest-ping\"}\n";
+	static const char sync[] =
+		"{\"execute\":\"guest-sync\",\"arguments\":{\"id\":1700000000000}}\n";
 	static uint8_t payload[BUFFER];
 
 	memset(payload, 'x', sizeof(payload));
@@ -140,14 +151,18 @@ int main(int argc, char **argv)
 		return echo(argv[2]);
 	if (argc == 5 && !strcmp(argv[1], "raw")) {
 		size_t n = strtoul(argv[3], NULL, 10);
+		struct ask a = { argv[2], NULL, payload, n, n };
 
 		if (n >= 1 && n <= sizeof(payload))
-			return measure(argv[2], payload, n, n, (unsigned int)atoi(argv[4]));
+			return measure(&a, (unsigned int)atoi(argv[4]));
 	}
-	if (argc == 4 && !strcmp(argv[1], "qga"))
-		return measure(argv[2], (const uint8_t *)ping, sizeof(ping) - 1, 0,
-			(unsigned int)atoi(argv[3]));
-	fputs("usage: pingpong echo DEVICE | raw SOCKET BYTES ROUNDS | qga SOCKET ROUNDS\n",
+	if (argc == 4 && (!strcmp(argv[1], "qga") || !strcmp(argv[1], "synced"))) {
+		struct ask a = { argv[2], argv[1][0] == 's' ? sync : NULL, (const uint8_t *)ping,
+			sizeof(ping) - 1, 0 };
+
+		return measure(&a, (unsigned int)atoi(argv[3]));
+	}
+	fputs("usage: pingpong echo DEVICE | raw SOCKET BYTES ROUNDS | qga|synced SOCKET ROUNDS\n",
 		stderr);
 	return 2;
 }
