@@ -442,18 +442,6 @@ def daemon_is_not_bothered_without_need():
         check_eq(daemon.seen, [], "where nothing was taken")
 
 
-# --- time
-
-def hook_without_work():
-    with machine("nvidia") as m:
-        took = []
-        for _ in range(15):
-            start = time.monotonic()
-            check_eq(m.run("hook", "x", "prepare", "begin", "-", xml=m.xml([])).returncode, 0)
-            took.append(time.monotonic() - start)
-        print(f"     hook without work: {min(took) * 1000:.1f} ms at best")
-
-
 run_cases(bad_definitions, definition_that_never_ends, bad_words, root_is_not_for_more_rights,
           group_with_others, no_iommu, processors_own_graphics, nvidia_with_a_second_card,
           bad_configuration, process_that_does_not_end, process_that_nothing_ends, job_over_ssh,
@@ -462,5 +450,4 @@ run_cases(bad_definitions, definition_that_never_ends, bad_words, root_is_not_fo
           stub_that_does_not_take_it, home_driver_that_fails_at_first,
           home_driver_that_fails_for_good, no_card_at_all, monitor_that_does_not_come_back,
           run_is_full, torn_and_foreign_journals, journal_of_another_boot, guest_that_still_runs,
-          one_at_a_time, daemon_hears_first, daemon_is_not_bothered_without_need,
-          hook_without_work)
+          one_at_a_time, daemon_hears_first, daemon_is_not_bothered_without_need)
