@@ -205,8 +205,10 @@ void handover_command(struct hostd *h, const struct control_request *r, struct c
 		control_finish(c, EXIT_CODE_REFUSED, NULL, "no guest is called %s", escape(r->arg));
 	else if (r->value == CONTROL_HANDOVER_BEGINS)
 		begins(h, g, c);
-	else
+	else if (r->value == CONTROL_HANDOVER_ENDS)
 		ends(h, g, c);
+	else
+		control_finish(c, EXIT_CODE_USAGE, NULL, "neither begins nor ends");
 }
 
 bool handover_awaits(const struct guest *g)
