@@ -249,7 +249,8 @@ void handover_look(struct hostd *h)
 
 void handover_switched(struct hostd *h, int target, bool moved)
 {
-	struct guest *g = target > WORLD_HOST ? h->guests[target] : NULL;
+	struct guest *g =
+		target > WORLD_HOST && target < HOSTD_MAX_MACHINES ? h->guests[target] : NULL;
 
 	if (moved) { /* all monitors are where that switch put them */
 		for (int i = 1; i < HOSTD_MAX_MACHINES; i++)

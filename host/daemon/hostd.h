@@ -92,7 +92,8 @@ struct hostd {
 	bool holder_answered; /* the holder has had a session since it has the seat */
 	int given_by;         /* the lost holder; the seat is being given on */
 	unsigned int give_tries;
-	bool give_home; /* to the host, whoever was asked for before */
+	/* to the host, whoever was asked for before */
+	bool give_home;
 	uint64_t given_switch; /* number of the one that failed to */
 	sd_event_source *give_again;
 	sd_event_source *silence;         /* until a holder that fell silent loses the seat */
