@@ -205,8 +205,10 @@ void handover_command(struct hostd *h, const struct control_request *r, struct c
 		control_finish(c, EXIT_CODE_REFUSED, NULL, "no guest is called %s", escape(r->arg));
 	else if (r->value == CONTROL_HANDOVER_BEGINS)
 		begins(h, g, c);
-	else
+	else if (r->value == CONTROL_HANDOVER_ENDS)
 		ends(h, g, c);
+	else
+		control_finish(c, EXIT_CODE_USAGE, NULL, "neither begins nor ends");
 }
 
 bool handover_awaits(const struct guest *g)
@@ -247,7 +249,8 @@ void handover_look(struct hostd *h)
 
 void handover_switched(struct hostd *h, int target, bool moved)
 {
-	struct guest *g = target > WORLD_HOST ? h->guests[target] : NULL;
+	struct guest *g =
+		target > WORLD_HOST && target < HOSTD_MAX_MACHINES ? h->guests[target] : NULL;
 
 	if (moved) { /* all monitors are where that switch put them */
 		for (int i = 1; i < HOSTD_MAX_MACHINES; i++)

@@ -68,7 +68,7 @@ static int show_plan_of(struct machine *m, const struct claim *claim, bool json)
 
 int look_show(struct machine *m, const struct claim *c, const char *guest, bool json)
 {
-	char ways[WAYS_MAX][WAY_SIZE];
+	char ways[WAYS_MAX][WAY_SIZE], notes[HOOKS_NOTES_MAX][HOOKS_NOTE_SIZE];
 	int r = show_cards(m, c, json);
 
 	if (r < 0)
@@ -76,6 +76,7 @@ int look_show(struct machine *m, const struct claim *c, const char *guest, bool 
 	r = show_plan_of(m, c, json);
 	if (r < 0)
 		return r;
+	show_hooks(notes, hooks_look(m, notes), json, stdout);
 	show_ways(ways, ways_back(m, c, guest, ways), json, stdout);
 	return 0;
 }

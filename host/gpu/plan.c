@@ -384,6 +384,12 @@ static int plan_processes(struct machine *m, const struct options *o, struct pla
 {
 	int r;
 
+	for (size_t i = 0; i < p->n_devices; i++)
+		if (p->devices[i].pci.class == 0x0c03)
+			plan_note(p,
+				"%s is a USB controller of the card: what is plugged into it "
+				"goes along",
+				p->devices[i].pci.addr);
 	p->init = init_detect(m);
 	for (size_t i = 0; i < p->n_devices; i++)
 		nodes_add_device(m, &p->devices[i].pci, &p->nodes);

@@ -154,6 +154,20 @@ void show_ways(const char (*ways)[WAY_SIZE], size_t n, bool json, FILE *to)
 			to);
 }
 
+void show_hooks(const char (*notes)[HOOKS_NOTE_SIZE], size_t n, bool json, FILE *to)
+{
+	if (json) {
+		json_object *o = json_object_new_object();
+
+		put(o, "type", "hooks");
+		put_lines(o, "notes", notes[0], n, HOOKS_NOTE_SIZE);
+		print(o, to);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		(void)fprintf(to, "hook: %s\n", notes[i]);
+}
+
 void show_refusal(const char *why, FILE *to)
 {
 	json_object *o = json_object_new_object();

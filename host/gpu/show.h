@@ -4,6 +4,7 @@
 #define VA_GPU_SHOW_H
 
 #include "host/gpu/card.h"
+#include "host/gpu/hooks.h"
 #include "host/gpu/journal.h"
 #include "host/gpu/plan.h"
 
@@ -17,6 +18,8 @@ void show_plan(const struct plan *p, bool json, FILE *to);
 void show_card_line(const struct card *c, bool json, FILE *to);
 void show_card(const struct card *c, bool json, FILE *to);
 void show_ways(const char (*ways)[WAY_SIZE], size_t n, bool json, FILE *to);
+/* "hook: ...", what libvirt's hooks do beside this. */
+void show_hooks(const char (*notes)[HOOKS_NOTE_SIZE], size_t n, bool json, FILE *to);
 /* Why there is no plan, as an object. */
 void show_refusal(const char *why, FILE *to);
 /* The last object of an answer, as va-host has it. */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Measures what virt-aid takes, beside what others take for the same, in one run.
 
-    bench.py --build DIR [--test guests|many] [--count N]
+    bench.py --build DIR [--test guests|many|hook] [--count N]
 
 Prints a table, and writes DIR/bench.json. The machine may be shared and slow: ratios are what
 counts. A figure that misses its bar is named at the end.
@@ -27,6 +27,7 @@ BARS = {
     "core_pss_kib_1000": (32768, True, "memory of va-hostd with 1,000 guests, KiB"),
     "link_pss_kib_1000": (1024, True, "memory of each va-link then, KiB"),
     "restart_1000_s": (10.0, True, "killed va-hostd: 1,000 sessions back after, s"),
+    "hook_ms": (20.0, True, "libvirt's hook where there is nothing to free, ms"),
     "idle_wakeups_per_s": (250.0, True, "wake-ups a second, 1,000 idle guests (keepalives: 200)"),
 }
 # what else is said: key, unit, text
@@ -109,12 +110,13 @@ def number(value):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--build", required=True, type=pathlib.Path)
-    parser.add_argument("--test", default="", choices=["", "guests", "many"])
+    parser.add_argument("--test", default="", choices=["", "guests", "many", "hook"])
     parser.add_argument("--count", type=int, default=1000, help="guests of the second part")
     args = parser.parse_args()
     os.environ["VA_BUILD"] = str(args.build.resolve())
     sys.path[:0] = [str(HERE), str(HERE.parent / "rig")]
     import guests
+    import hook
     import many
     start, found = time.monotonic(), dict.fromkeys(BARS)
 
@@ -131,6 +133,8 @@ def main():
             found["idle_wakeups_per_s"] = seen["core_wakeups_per_s"] + seen["link_wakeups_per_s"]
         else:
             found.update(seen)
+    if args.test in ("", "hook"):
+        found.update(hook.measure(args.build.resolve(), say))
     lines, missed = table(found)
     print("\n".join(lines))
     found = {k: round(v, 3) if isinstance(v, float) else v for k, v in found.items()}

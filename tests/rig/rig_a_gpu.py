@@ -106,6 +106,29 @@ def nouveau_two_in_one_group():
     in_order(taking, "unbind 0000:01:00.1", "unbind 0000:02:00.1", "modprobe -r nouveau")
 
 
+def card_with_four_functions():
+    """With a USB controller and its UCSI behind the plug: all go, the picture last."""
+    taking, back = whole("four_functions")
+    in_order(taking, "xhci_hcd/unbind 0000:01:00.2", "nvidia-gpu/unbind 0000:01:00.3",
+             "modprobe -r nvidia_drm")
+    in_order(back, "modprobe nvidia_drm", "drivers_probe 0000:01:00.2")
+    with machine("four_functions") as m:
+        check("plugged into it" in m.run("plan", xml=m.xml(m.devices)).stdout, "not said")
+
+
+def far_domain():
+    """Behind Intel's VMD addresses have a domain of five digits."""
+    taking, _ = whole("far_domain")
+    in_order(taking, "10000:01:00.1/driver_override", "10000:01:00.0/driver_override",
+             "amdgpu/unbind 10000:01:00.0")
+
+
+def bridges_are_let_be():
+    for name in ("nvidia", "amd_unmanaged", "four_functions"):
+        taking, back = whole(name)
+        never(taking + back, "pcieport|0000:00:01.0")
+
+
 def unknown_driver():
     taking, _ = whole("bochs_unmanaged")
     in_order(taking, f"bochs/unbind {GPU}", f"drivers_probe {GPU}")
@@ -246,7 +269,8 @@ def status_says_what_is_taken():
 
 
 run_cases(nvidia, amd, intel, firmware_framebuffer, framebuffer_of_another_card_stays,
-          nouveau_two_in_one_group, unknown_driver,
+          nouveau_two_in_one_group, card_with_four_functions, far_domain, bridges_are_let_be,
+          unknown_driver,
           libvirt_binds_what_it_manages, init_systems, debians_older_file,
           start_limit_is_cleared, nothing_for_a_card_nobody_shows, nothing_without_work,
           reconnect_is_always_fine, release_after_a_failed_start, two_guests_in_turn,

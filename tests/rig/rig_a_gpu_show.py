@@ -143,6 +143,25 @@ def ways_back():
         check("way back: the agent" not in va_host("show", GPU).stdout, "of no guest")
 
 
+def other_masters():
+    """Scripts of the user's own that do the same, and a hook that libvirt passes over."""
+    with machine("amd") as m:
+        va_host, hooks = Command(m), "/etc/libvirt/hooks"
+        has(va_host("show", GPU).stdout, "hook: libvirt's hook is not installed")
+        m.tree.put(f"{hooks}/qemu.d/50-virt-aid", "#!/bin/sh\nunbind driver_override\n")
+        m.tree.at(f"{hooks}/qemu.d/50-virt-aid").chmod(0o644)
+        has(va_host("show", GPU).stdout, "50-virt-aid cannot be run")
+        m.tree.at(f"{hooks}/qemu.d/50-virt-aid").chmod(0o755)
+        m.tree.put(f"{hooks}/qemu", "#!/bin/sh\nfor f in qemu.d/$1/$2/$3/*; do $f; done\n")
+        m.tree.put(f"{hooks}/network", "\0" * 70000)
+        m.tree.at(f"{hooks}/qemu.d/loop").symlink_to(m.tree.at(hooks))
+        check_eq(one(va_host.objects("show", GPU), "hooks")["notes"], [])
+        m.tree.put(f"{hooks}/qemu.d/win10/prepare/begin/start.sh", "virsh nodedev-detach pci_x\n")
+        notes = one(va_host.objects("show", GPU), "hooks")["notes"]
+        check_eq(len(notes), 1, f"{notes}")
+        has(notes[0], "win10/prepare/begin/start.sh", "two masters")
+
+
 def boot_gpu_of_class_0380():
     """It has no boot_vga, and the card beside it may claim to be what the machine booted on."""
     with machine("intel") as m:
@@ -175,4 +194,4 @@ def takes_and_returns():
 
 run_cases(lists_the_cards, needs_no_root_to_look, shows_what_a_guest_would_stop,
           shows_a_card_by_its_address, says_why_a_card_cannot_go, ways_back,
-          boot_gpu_of_class_0380, takes_and_returns)
+          other_masters, boot_gpu_of_class_0380, takes_and_returns)

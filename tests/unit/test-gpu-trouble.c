@@ -10,13 +10,12 @@ static size_t troubles(uint16_t vendor, uint16_t device, bool vendor_reset, cons
 {
 	struct pci_device d = { .addr = "0000:01:00.0", .vendor = vendor, .device = device };
 
-	return trouble_list(
-		&(struct trouble_facts){ .gpu = &d,
-			.apu = apu,
-			.boots = apu,
-			.vendor_reset = vendor_reset,
-			.reset = reset,
-			.kernel = kernel },
+	return trouble_list(&(struct trouble_facts){ .gpu = &d,
+				    .apu = apu,
+				    .boots = apu,
+				    .vendor_reset = vendor_reset,
+				    .reset = reset,
+				    .kernel = kernel },
 		found);
 }
 

@@ -107,6 +107,21 @@ def simpledrm(m):
     m.hold(["/dev/dri/card2"], "Xorg", service="sddm.service")
 
 
+def four_functions(m):
+    nvidia(m)
+    m.function("0000:01:00.2", "xhci_hcd", 1, cls=0x0c0330, kind="usb")
+    m.function("0000:01:00.3", "nvidia-gpu", 1, cls=0x0c8000, kind="ucsi")
+    m.devices = [*m.devices, "0000:01:00.2", "0000:01:00.3"]
+
+
+def far_domain(m):
+    m.display_manager("sddm.service")
+    m.gpu("10000:01:00.0", "amdgpu", 60, cls=0x030200)
+    m.function("10000:01:00.1", "snd_hda_intel", 60)
+    m.devices = ["10000:01:00.0", "10000:01:00.1"]
+    m.hold(["/dev/dri/renderD128"], "Xorg", service="sddm.service")
+
+
 def two_in_one_group(m):
     """Two equal cards in one group; the guest gets both."""
     m.display_manager("sddm.service")
@@ -177,6 +192,7 @@ MACHINES = {
     "runit": (_elsewhere("lightdm"), "runit"), "s6": (_elsewhere("sddm-srv"), "s6"),
     "dinit": (_elsewhere("greetd", "ollama"), "dinit"),
     "no_display_manager": (no_display_manager, "systemd"),
+    "four_functions": (four_functions, "systemd"), "far_domain": (far_domain, "systemd"),
     "two_screens": (two_screens, "systemd"), "kept_session": (kept_session, "systemd"),
     "second_card": (second_card, "systemd"), "bochs_unmanaged": (bochs_unmanaged, "systemd"),
 }

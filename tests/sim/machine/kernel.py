@@ -10,8 +10,9 @@ import errno
 # module -> modules it needs
 NEEDS = {"nvidia": [], "nvidia_modeset": ["nvidia"], "nvidia_drm": ["nvidia_modeset"],
          "nvidia_uvm": ["nvidia"], "amdgpu": [], "radeon": [], "i915": [], "xe": [],
-         "nouveau": [], "snd_hda_intel": [], "vfio_pci": [], "bochs": [], "xhci_pci": []}
-DRIVER = {"vfio_pci": "vfio-pci", "xhci_pci": "xhci_hcd", "nvidia_modeset": None,
+         "nouveau": [], "snd_hda_intel": [], "vfio_pci": [], "bochs": [], "xhci_pci": [],
+         "i2c_nvidia_gpu": []}
+DRIVER = {"vfio_pci": "vfio-pci", "xhci_pci": "xhci_hcd", "i2c_nvidia_gpu": "nvidia-gpu", "nvidia_modeset": None,
           "nvidia_drm": None, "nvidia_uvm": None}
 PCI = "/sys/bus/pci"
 

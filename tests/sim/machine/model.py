@@ -74,7 +74,7 @@ class Model:
         device = Device(addr, home, group, kind)
         self.kernel.add_device(device, cls, vendor, 0x10f0)
         if home:
-            self.kernel.load({"xhci_hcd": "xhci_pci"}.get(home, home))
+            self.kernel.load({"xhci_hcd": "xhci_pci", "nvidia-gpu": "i2c_nvidia_gpu"}.get(home, home))
         self.kernel.probe(device)
         return device
 
