@@ -58,7 +58,22 @@ for v in /sys/class/vtconsole/vtcon*; do echo "console ${{v##*/}} $(cat $v/bind)
 for j in /run/virt-aid/gpu/*; do [ -e $j ] && [ $j != /run/virt-aid/gpu/lock ] && echo "journal $j"; done
 :
 """
+# asks rig-init of a guest (guest/init.c has the frames) to run a command
+ASK = r"""import socket, struct, sys
+rig = socket.socket(socket.AF_UNIX)
+rig.connect(sys.argv[1])
+body = b"R" + struct.pack("<I", 1) + b"".join(a.encode() + b"\0" for a in sys.argv[2:])
+rig.sendall(struct.pack("<I", len(body)) + body)
+stream = rig.makefile("rb")
+while True:
+    body = stream.read(struct.unpack("<I", stream.read(4))[0])
+    operation, _, status = struct.unpack_from("<cIi", body)
+    if operation == b"D":
+        sys.stdout.buffer.write(body[9:])
+        sys.exit(status & 255)
+"""
 HOSTD_LOG = "/run/va-hostd.log"
+GUEST_KERNEL, GUEST_INITRD = "/run/guest-vmlinux", "/run/guest-initrd"
 HOOK = "/etc/libvirt/hooks/qemu.d/50-virt-aid"
 
 State = collections.namedtuple("State", "drivers overrides connectors consoles journals")
@@ -96,6 +111,7 @@ def _initramfs():
     system.add_there("/rig/init", base.program("tests/rig/rig-init"), 0o755)
     system.add_there("/rig/boot", BOOT, 0o755)
     system.add_there("/rig/look", LOOK)
+    system.add_there("/rig/ask.py", ASK)
     system.add_there("/rig/libvirtd.conf", LIBVIRTD_CONF)
     system.add_tree_there(_our_files())
     for path in (base.CACHE / "capabilities").glob("*.xml"):
@@ -229,6 +245,24 @@ class PassHost(Machine):
     def guests(self, *options):
         """Names of guests; with "--all" those that are off, too."""
         return self.virsh("list", "--name", *options).out.split()
+
+    def define_linux(self, name, *addresses, **options):
+        """A guest that boots Linux and va-guestd, from files that give_system() brought."""
+        self.define(name, *addresses, memory=256, os=passguest.linux(GUEST_KERNEL, GUEST_INITRD),
+                    devices=passguest.linux_devices(name), more=passguest.token(name), **options)
+
+    def give_system(self, initramfs):
+        """The system of guests that boot; a piece at a time, as frames of the rig's port are small.
+        """
+        data = pathlib.Path(initramfs.write()).read_bytes()
+        for at in range(0, len(data), 4 << 20):
+            self.put("/run/piece", data[at:at + (4 << 20)])
+            self.check(["sh", "-c", f"cat /run/piece >>{GUEST_INITRD}; rm /run/piece"])
+        self.check(["ln", "-s", str(initramfs.kernel.vmlinux), GUEST_KERNEL])
+
+    def in_guest(self, name, *argv, limit=240):
+        """Runs a command in a guest that booted: Result(rc, out)."""
+        return self.run(["python3", "/rig/ask.py", f"/run/{name}.rig", *argv], limit)
 
     def state_of(self, name):
         return self.virsh("domstate", name).out.strip()
