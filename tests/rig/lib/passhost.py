@@ -148,8 +148,9 @@ class PassHost(Machine):
     """PassHost(): booted, libvirtd answering, the hook and va-hostd not there yet."""
 
     def __init__(self):
+        system = _initramfs()
         self.monitor = Monitor(*INPUTS.values(), **IDENTITY)
-        super().__init__(_initramfs(), name="passhost", memory=3072, cpus=2, boot_limit=240,
+        super().__init__(system, name="passhost", memory=3072, cpus=2, boot_limit=240,
                          machine="q35,kernel-irqchip=split", append="intel_iommu=on iommu=pt",
                          extra=[*_devices(self.monitor), *QEMU])
         self.hostd = None
