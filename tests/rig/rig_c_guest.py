@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest that boots Linux inside the host of rig C, drives its card, and gives it back (LONG=1)."""
+"""A guest that boots Linux in the host of rig C, drives its card, and gives it back (LONG=1)."""
 import os
 import sys
 

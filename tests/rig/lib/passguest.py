@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Definitions of the guests in a PassHost. Most have firmware and no system: enough for all that the
-host does, and stopped and started in seconds."""
+"""Definitions of the guests in a PassHost. Most have firmware and no system: enough for all that
+the host does, and stopped and started in seconds."""
 import uuid
 
 from .machine import APPEND

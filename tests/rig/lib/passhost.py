@@ -55,7 +55,9 @@ for c in /sys/class/drm/card*-*; do
 	a=$(readlink -f $c/device/device); echo "connector ${{a##*/}} $(cat $c/status)"
 done
 for v in /sys/class/vtconsole/vtcon*; do echo "console ${{v##*/}} $(cat $v/bind)"; done
-for j in /run/virt-aid/gpu/*; do [ -e $j ] && [ $j != /run/virt-aid/gpu/lock ] && echo "journal $j"; done
+for j in /run/virt-aid/gpu/*; do
+	[ -e $j ] && [ $j != /run/virt-aid/gpu/lock ] && echo "journal $j"
+done
 :
 """
 # asks rig-init of a guest (guest/init.c has the frames) to run a command
@@ -192,7 +194,8 @@ class PassHost(Machine):
     def stop_libvirt(self, number=15):
         pid = self.read("/run/libvirtd.pid").strip()
         self.check(["kill", f"-{number}", pid])
-        base.wait_for(lambda: self.run(["test", "-d", f"/proc/{pid}"]).rc, 60, "libvirtd's end", 0.1)
+        base.wait_for(lambda: self.run(["test", "-d", f"/proc/{pid}"]).rc, 60, "libvirtd's end",
+                      0.1)
 
     def start_libvirt(self):
         self.check(["libvirtd", "-d", "-f", "/rig/libvirtd.conf"])
@@ -221,8 +224,8 @@ class PassHost(Machine):
 
     def usb(self):
         """{port: device number} of the desk's devices that the machine sees."""
-        out = self.sh("cd /sys/bus/usb/devices; for d in *-[123]; do echo ${d#*-} $(cat $d/devnum); "
-                      "done").out
+        out = self.sh("cd /sys/bus/usb/devices; "
+                      "for d in *-[123]; do echo ${d#*-} $(cat $d/devnum); done").out
         return {line.split()[0]: int(line.split()[1]) for line in out.splitlines()
                 if len(line.split()) == 2}
 
@@ -293,7 +296,8 @@ class PassHost(Machine):
         monitor = [f"[monitor {MONITOR}]", f"maker = {IDENTITY['maker']}",
                    f"name = {IDENTITY['name']}", f"serial = {IDENTITY['serial_string']}",
                    f"serial-number = {IDENTITY['serial']}"]
-        monitor += [f"input.{name} = 0x{value:02x} {CABLES[name]}" for name, value in INPUTS.items()]
+        monitor += [f"input.{name} = 0x{value:02x} {CABLES[name]}"
+                    for name, value in INPUTS.items()]
         self.put("/etc/virt-aid/host.conf", "\n".join(monitor) + "\n" + config)
         self.check(["sh", "-c", "rm -f /etc/virt-aid/guests.d/*"])
         for name, lines in (guests or {}).items():

@@ -45,7 +45,7 @@ def _mend(m):
     m.run(["pkill", "-9", "-x", "va-hostd"])
     m.stop_hostd(9)
     m.check(["sh", "-c", f"rm -rf {HOSTD_LOG} {GUEST_INITRD} {GUEST_KERNEL} /var/lib/virt-aid/* "
-             "/etc/virt-aid/gpu.conf"])
+             "/etc/virt-aid/gpu.conf; find /run/virt-aid -maxdepth 1 -type f -delete; :"])
     if m.virsh("uri", ok=False).rc:
         m.start_libvirt()
     m.forget_guests()
