@@ -9,10 +9,10 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lib import check, check_eq, run_cases  # noqa: E402
+from lib import check, check_eq, run_cases, wait_for  # noqa: E402
 from lib.passguest import BROKEN, definition  # noqa: E402
 from lib.passhost import GPU, HOME, HOOK, OTHER, SOUND, VGA  # noqa: E402
-from lib.passhost_cases import host, is_normal  # noqa: E402
+from lib.passhost_cases import SHOWN, desk, finish, host, is_normal  # noqa: E402
 
 TAKEN = HOME | {GPU: "vfio-pci", SOUND: "vfio-pci"}
 
@@ -108,6 +108,114 @@ def the_hosts_own_card_goes_and_comes():
     is_normal(m, "stopped")
 
 
+# A desktop on the card: what holds it belongs to a service of OpenRC's, of which this is the part
+# that is asked.
+CARD = f"/dev/dri/by-path/pci-{GPU}-card"
+RC_SERVICE = f"""#!/bin/sh
+[ $2 = display-manager ] || exit 1
+case $3 in
+status) pgrep -x compositor >/dev/null ;;
+stop) pkill -x compositor; while pgrep -x compositor; do :; done ;;
+start) until [ -e {CARD} ]; do :; done
+	setsid sh -c 'exec 9<{CARD}; exec compositor 1000' </dev/null >/dev/null 2>&1 & ;;
+esac
+"""
+
+
+class Desktop:
+    """with Desktop(m): a session runs on the card, and will run on it again."""
+
+    def __init__(self, m):
+        self.m = m
+
+    def __enter__(self):
+        m = self.m
+        m.check(["cp", "/bin/sleep", "/usr/bin/compositor"])
+        m.put("/usr/sbin/rc-service", RC_SERVICE, 0o755)
+        m.put("/etc/init.d/display-manager", "", 0o755)
+        m.check(["mkdir", "-p", "/run/openrc"])
+        m.check(["rc-service", "--quiet", "display-manager", "start"])
+        wait_for(self.runs, 20, "the desktop")
+        return self
+
+    def runs(self):
+        pid = self.m.run(["pgrep", "-x", "compositor"]).out.strip()
+        return pid and "/dev/dri/card" in self.m.run(["readlink", f"/proc/{pid}/fd/9"]).out
+
+    def __exit__(self, *_):
+        self.m.run(["pkill", "-x", "compositor"])
+        self.m.check(["rm", "-rf", "/run/openrc", "/etc/init.d/display-manager",
+                      "/usr/sbin/rc-service"])
+
+
+def a_desktop_on_the_card_ends_and_comes_back():
+    m = host()
+    m.define("alpha", GPU, SOUND)
+    with Desktop(m) as desktop:
+        m.virsh("start", "--paused", "alpha")
+        is_taken(m, "started")
+        check(not desktop.runs(), "the desktop still runs")
+        m.virsh("destroy", "alpha")
+        is_normal(m, "stopped")
+        check(desktop.runs(), "the desktop is not back")
+
+
+def a_desktop_comes_back_when_the_start_fails():
+    m = host()
+    m.define("alpha", GPU, SOUND, more=BROKEN)
+    with Desktop(m) as desktop:
+        check(m.virsh("start", "alpha", ok=False).rc, "it was started")
+        is_normal(m, "failed")
+        check(desktop.runs(), "the desktop is not back")
+
+
+def the_hook_and_the_daemon_do_not_wait_for_each_other():
+    """libvirt waits for the hook, which asks va-hostd, which has libvirt to ask."""
+    m = host()
+    m.define("alpha", GPU, SOUND)
+    desk(m, "alpha")
+    with Desktop(m) as desktop:
+        m.virsh("start", "alpha")
+        is_taken(m, "started")
+        m.monitor.wait_shown(SHOWN["alpha"], 60)
+        finish(m)
+        check(desktop.runs(), "the desktop is not back")
+
+
+def a_daemon_that_hangs_is_not_waited_for():
+    m = host()
+    m.define("alpha", GPU, SOUND)
+    desk(m, "alpha")
+    with Desktop(m) as desktop:
+        m.check(["pkill", "-STOP", "-x", "va-hostd"])
+        m.virsh("start", "--paused", "alpha")
+        is_taken(m, "started")
+        m.virsh("destroy", "alpha")
+        check(desktop.runs(), "the desktop is not back")
+    m.stop_hostd(9)
+    is_normal(m, "stopped")
+
+
+def who_holds_the_card_is_named_or_ended():
+    m = host()
+    m.define("alpha", GPU, SOUND)
+    for policy in ("refuse", "term"):
+        m.put("/etc/virt-aid/gpu.conf", f"[gpu]\nholders = {policy}\n")
+        job, pid = m.start(["sh", "-c", f"exec 9<{CARD}; exec sleep 1000"])
+        wait_for(lambda: "card" in m.run(["readlink", f"/proc/{pid}/fd/9"]).out, 20, "a holder")
+        done = m.virsh("start", "--paused", "alpha", ok=False)
+        if policy == "refuse":
+            check(done.rc and "sleep" in done.out and str(pid) in done.out, f"{done}")
+            is_normal(m, "refused")
+            m.signal(job)
+        check(m.ended(job, 20) is not None, "the holder still runs")
+    check_eq(done.rc, 0, done.out)
+    is_taken(m, "started")
+    m.virsh("destroy", "alpha")
+    m.check(["rm", "/etc/virt-aid/gpu.conf"])
+    is_normal(m, "stopped")
+
+
 def kill_at_each(m, command, call, before=None):
     """Kills va-gpu at its first, second, third ... such call until it comes through; each time
     "recover" brings everything back. How often it was killed."""
@@ -128,15 +236,13 @@ def kill_at_each(m, command, call, before=None):
 
 def killed_while_it_takes():
     m = host()
-    for managed in ("yes", "no"):
+    # a step begins, is at work, is done
+    for managed, call in (("yes", "fsync"), ("no", "pidfd_open"), ("no", "wait4")):
         m.put("/run/alpha.xml", definition("alpha", GPU, SOUND, managed=managed))
-        take = ["take", "alpha", "--xml", "/run/alpha.xml"]
-        # a step begins, is at work, is done
-        for call in ("fsync", "pidfd_open", "wait4"):
-            killed = kill_at_each(m, take, call)
-            check(killed >= 4, f"managed={managed}: {killed} times at {call}")
-            m.check(["va-gpu", "return", "alpha"])
-            is_normal(m, "returned")
+        killed = kill_at_each(m, ["take", "alpha", "--xml", "/run/alpha.xml"], call)
+        check(killed >= 4, f"managed={managed}: {killed} times at {call}")
+        m.check(["va-gpu", "return", "alpha"])
+        is_normal(m, "returned")
 
 
 def killed_while_it_gives_back():
@@ -167,5 +273,8 @@ exec va-gpu hook "$@"
 run_cases(taken_and_returned_by_libvirts_hook, nothing_is_left_to_libvirt,
           a_failed_start_gives_it_back, half_a_group_is_refused,
           a_guest_without_a_card_changes_nothing, libvirtd_may_come_and_go, two_cards_at_a_time,
-          the_hosts_own_card_goes_and_comes, the_hook_is_killed, killed_while_it_takes,
+          the_hosts_own_card_goes_and_comes, who_holds_the_card_is_named_or_ended,
+          a_desktop_on_the_card_ends_and_comes_back, a_desktop_comes_back_when_the_start_fails,
+          the_hook_and_the_daemon_do_not_wait_for_each_other,
+          a_daemon_that_hangs_is_not_waited_for, the_hook_is_killed, killed_while_it_takes,
           killed_while_it_gives_back)

@@ -10,98 +10,28 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lib import base, check, check_eq, run_cases, wait_for  # noqa: E402
+from lib import check, check_eq, run_cases  # noqa: E402
 from lib.passguest import BROKEN  # noqa: E402
-from lib.passhost import GPU, HOME, INPUTS, KEYBOARD_1, KEYBOARD_2, OTHER, SOUND, TABLET, VGA  # noqa: E402
-from lib.passhost_cases import host, is_normal  # noqa: E402
-from lib.stage_cases import FAILED, OK, REFUSED, UNCONFIRMED  # noqa: E402
+from lib.passhost import (GPU, HOME, HOSTD_LOG, KEYBOARD_1, KEYBOARD_2, OTHER, SOUND,  # noqa: E402
+                          TABLET, VGA)
+from lib.passhost_cases import (CONFIG, all_at, desk, finish, host, inputs,  # noqa: E402
+                                is_normal, switch, until, until_runs, usb_of)
+from lib.stage_cases import FAILED, NOT_PAIRED, OK, REFUSED  # noqa: E402
 
-# the second of two keyboards that differ in nothing but their port
-CONFIG = f"""
-[input keys]
-id = 0627:0001
-port = 0000:00:0d.0/{KEYBOARD_2}
-kind = keyboard
-[input tablet]
-port = 0000:00:0d.0/{TABLET}
-[host]
-silence-limit = 0
-"""
 CARDS = {"alpha": (GPU, SOUND), "beta": (GPU, SOUND), "gamma": (OTHER,), "prime": (VGA,)}
-SHOWN = {"alpha": INPUTS["gpu"], "beta": INPUTS["gpu"], "gamma": INPUTS["other"],
-         "prime": INPUTS["host"], "host": INPUTS["host"]}
 HASTY = "on-conflict = force\nstop-limit = 2s\n"
 
 
-def desk(*names, files=None, config=CONFIG, **options):
+def given(*names, files=None, **options):
+    """A desk with these guests."""
     m = host()
     for name in names:
         m.define(name, *CARDS[name], **options)
-    m.start_hostd(config, files or {})
-    until(m, lambda: {g["name"] for g in m.ask("list").all("guest") if g["gpus"]} == set(names) and
-          m.ask("status").one("host")["libvirt"]["up"] and
-          all(o["shown"] for o in m.ask("monitors").all("monitor")), "guests and monitor known")
-    return m
-
-
-def until(m, condition, what):
-    """wait_for(), and va-hostd's log if it does not come."""
-    try:
-        wait_for(condition, 60, what, 0.3)
-    except base.RigError as why:
-        raise base.RigError(f"{why}\n{m.hostd_log()}") from None
-
-
-def until_runs(m, name):
-    until(m, lambda: m.ask("list").one("guest", name=name)["state"] == "running", f"{name} runs")
-
-
-def switch(m, target, *options, code=OK):
-    answer = m.ask("switch", target, *options)
-    check(answer.rc == code, f"switch {target}: exit {answer.rc}: {answer.text}\n{m.hostd_log()}")
-    return answer
-
-
-def inputs(m):
-    return {i["name"]: i["holder"] for i in m.ask("status").all("input")}
-
-
-def all_at(m, name, guests):
-    """Seat, monitor, keyboard and tablet are there, and these guests run."""
-    seen = []
-
-    def there():
-        answer = m.ask("status")
-        host = answer.one("host")
-        seen[:] = [host["holder"], {i["name"]: i["holder"] for i in answer.all("input")}]
-        return (seen[0] == name and set(seen[1].values()) == {name} and not host["switching"] and
-                not host["recovering"])
-    try:
-        until(m, there, f"all at {name}")
-    except base.RigError as why:
-        raise base.RigError(f"seat and inputs are at {seen}; {why}") from None
-    m.monitor.wait_shown(SHOWN[name], 20)
-    check_eq(set(m.guests()), set(guests), "guests that run")
-    check_eq(len(usb_of(m, name)) if name != "host" else 2, 2, "devices in the live definition")
-
-
-def usb_of(m, name):
-    """Bus numbers of USB devices that libvirt says the guest has."""
-    xml = m.virsh("dumpxml", name).out.split("<hostdev mode='subsystem' type='usb'")[1:]
-    return {int(part.split("device='")[1].split("'")[0]) for part in xml}
-
-
-def finish(m):
-    """Everything is stopped from outside; the host has all of it then."""
-    for name in m.guests():
-        m.virsh("destroy", name)
-    all_at(m, "host", [])
-    m.stop_hostd()
-    is_normal(m, "the end")
+    return desk(m, *names, files=files)
 
 
 def one_that_is_off_is_started():
-    m = desk("alpha")
+    m = given("alpha")
     switch(m, "alpha", "--force")
     all_at(m, "alpha", ["alpha"])
     check_eq(m.state().drivers, HOME | {GPU: "vfio-pci", SOUND: "vfio-pci"}, "drivers")
@@ -114,7 +44,7 @@ def one_that_is_off_is_started():
 
 
 def one_card_goes_from_guest_to_guest():
-    m = desk("alpha", "beta", files={"alpha": HASTY, "beta": HASTY})
+    m = given("alpha", "beta", files={"alpha": HASTY, "beta": HASTY})
     for name in ("alpha", "beta", "alpha"):
         switch(m, name, "--force")
         all_at(m, name, [name])
@@ -123,17 +53,17 @@ def one_card_goes_from_guest_to_guest():
 
 def a_guest_that_stays_keeps_its_card():
     """Which the policy says: shut down means until the limit, refuse means never."""
-    m = desk("alpha", "beta", files={"alpha": "on-conflict = shutdown\nstop-limit = 2s\n",
+    m = given("alpha", "beta", files={"alpha": "on-conflict = shutdown\nstop-limit = 2s\n",
                                      "beta": "on-conflict = refuse\n"})
     m.virsh("start", "alpha")
     until_runs(m, "alpha")
-    answer = switch(m, "beta", code=6)
+    answer = switch(m, "beta", code=NOT_PAIRED)
     check("--force" in answer.text, answer.text)
     finish(m)
 
 
 def different_cards_both_stay_up():
-    m = desk("alpha", "gamma")
+    m = given("alpha", "gamma")
     switch(m, "alpha", "--force")
     all_at(m, "alpha", ["alpha"])
     switch(m, "gamma", "--force")
@@ -146,7 +76,7 @@ def different_cards_both_stay_up():
 
 
 def the_host_waits_for_its_own_card():
-    m = desk("prime", "gamma")
+    m = given("prime", "gamma")
     switch(m, "gamma", "--force")
     all_at(m, "gamma", ["gamma"])
     m.virsh("start", "prime")
@@ -162,7 +92,7 @@ def the_host_waits_for_its_own_card():
 
 
 def a_keyboard_is_pulled_and_plugged():
-    m = desk("gamma")
+    m = given("gamma")
     switch(m, "gamma", "--force")
     all_at(m, "gamma", ["gamma"])
     before = m.usb()
@@ -182,7 +112,7 @@ def a_keyboard_is_pulled_and_plugged():
 
 
 def a_guest_that_crashes_gives_all_back():
-    m = desk("alpha")
+    m = given("alpha")
     switch(m, "alpha", "--force")
     all_at(m, "alpha", ["alpha"])
     m.kill_guest("alpha")
@@ -192,7 +122,7 @@ def a_guest_that_crashes_gives_all_back():
 
 
 def what_libvirt_refuses_is_undone():
-    m = desk("gamma", usb=False)
+    m = given("gamma", usb=False)
     m.virsh("start", "gamma")
     until_runs(m, "gamma")
     answer = switch(m, "gamma", "--force", code=FAILED)
@@ -203,7 +133,7 @@ def what_libvirt_refuses_is_undone():
 
 def one_that_cannot_start_changes_nothing():
     """Its predecessor has the card again, and the reason is libvirt's own."""
-    m = desk("alpha", files={"alpha": HASTY, "beta": HASTY})
+    m = given("alpha", files={"alpha": HASTY, "beta": HASTY})
     m.define("beta", GPU, SOUND, more=BROKEN)
     until(m, lambda: m.ask("list").one("guest", name="beta")["gpus"], "beta is known")
     switch(m, "alpha", "--force")
@@ -212,14 +142,14 @@ def one_that_cannot_start_changes_nothing():
     check("'no-such-device' is not a valid device model" in answer.text, answer.text)
     check("everything is back where it was" in answer.text, answer.text)
     back = {s["text"]: s["detail"] for s in answer.all("step") if s.get("state") == "undone"}
-    check(back and "not within the limit" not in back.values(), f"waited for an agent it never had: {back}")
+    check(back and "not within the limit" not in back.values(), f"waited for an agent: {back}")
     all_at(m, "alpha", ["alpha"])
     finish(m)
 
 
 def half_a_group_is_said_to_be_so():
     """The hook's reason comes out of libvirt and the daemon as it went in."""
-    m = desk()
+    m = given()
     m.define("alpha", GPU)
     until(m, lambda: m.ask("list").one("guest", name="alpha")["gpus"], "alpha is known")
     answer = switch(m, "alpha", "--force", code=FAILED)
@@ -229,8 +159,53 @@ def half_a_group_is_said_to_be_so():
     finish(m)
 
 
+def the_daemon_is_killed_amid_a_switch():
+    """The next one finishes it or takes it back, in whichever step the first one died."""
+    m = given("alpha", "beta", files={"alpha": HASTY, "beta": HASTY})
+    switch(m, "alpha", "--force")
+    all_at(m, "alpha", ["alpha"])
+    there = "alpha"
+    for step in ("is taken from", "is destroyed", "is started", "writes input", "is given to"):
+        aim = "beta" if there == "alpha" else "alpha"
+        m.check(["truncate", "-s", "0", HOSTD_LOG])
+        job = m.begin(["va-host", "switch", aim, "--force", "--json"])
+        m.check(["sh", "-c", f"until grep -q 'switch: .*{step}' {HOSTD_LOG}; do :; done; "
+                             "pkill -9 -x va-hostd"])
+        m.finish(job)
+        m.hostd = None
+        m.start_hostd(CONFIG, {"alpha": HASTY, "beta": HASTY})
+        there = settled(m, step)
+    finish(m)
+
+
+def settled(m, step):
+    """Who has the seat once everything is in one place again."""
+    def still():
+        host = m.ask("status").one("host")
+        return host["libvirt"]["up"] and not host["switching"] and not host["recovering"]
+    until(m, still, f"killed when {step}: at rest")
+    there = m.holder()
+    all_at(m, there, m.guests())
+    check(there == "host" or there in m.guests(), f"killed when {step}: the seat is at {there}")
+    return there
+
+
+def libvirtd_goes_amid_a_switch():
+    m = given("alpha", "beta", files={"alpha": HASTY, "beta": HASTY})
+    switch(m, "alpha", "--force")
+    all_at(m, "alpha", ["alpha"])
+    m.check(["truncate", "-s", "0", HOSTD_LOG])
+    job = m.begin(["va-host", "switch", "beta", "--force", "--json"])
+    m.check(["sh", "-c", f"until grep -q 'switch: .*is destroyed' {HOSTD_LOG}; do :; done"])
+    m.stop_libvirt(9)
+    m.start_libvirt()
+    m.finish(job)
+    settled(m, "libvirtd goes")
+    finish(m)
+
+
 def rescue_brings_all_home():
-    m = desk("alpha", "gamma")
+    m = given("alpha", "gamma")
     switch(m, "alpha", "--force")
     switch(m, "gamma", "--force")
     all_at(m, "gamma", ["alpha", "gamma"])
@@ -245,4 +220,4 @@ run_cases(one_that_is_off_is_started, one_card_goes_from_guest_to_guest,
           the_host_waits_for_its_own_card, a_keyboard_is_pulled_and_plugged,
           a_guest_that_crashes_gives_all_back, what_libvirt_refuses_is_undone,
           one_that_cannot_start_changes_nothing, half_a_group_is_said_to_be_so,
-          rescue_brings_all_home)
+          rescue_brings_all_home, the_daemon_is_killed_amid_a_switch, libvirtd_goes_amid_a_switch)

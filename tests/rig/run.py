@@ -18,7 +18,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = pathlib.Path(__file__).resolve().parent
-JOBS = {"a": 4, "b": 2}  # boxes mostly wait; machines need the processors
+JOBS = {"a": 4, "b": 2, "c": 2}  # boxes mostly wait; machines need the processors
 running = set()
 
 

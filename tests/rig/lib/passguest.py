@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Definitions of the guests in a PassHost. Most have firmware and no system: enough for all that the
-host does, and stopped and started in seconds."""
+"""Definitions of the guests in a PassHost. Most have firmware and no system: enough for all that
+the host does, and stopped and started in seconds."""
 import uuid
+
+from .machine import APPEND
+from .stage_guest import PORT, TOKEN
 
 DOMAIN = """<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>{memory}</memory><vcpu>1</vcpu>
@@ -14,6 +17,24 @@ NO_USB = "<controller type='usb' model='none'/>"
 # QEMU ends at once, after everything else was made ready
 BROKEN = ("<qemu:commandline><qemu:arg value='-device'/><qemu:arg value='no-such-device'/>"
           "</qemu:commandline>")
+
+
+
+def linux(kernel, initrd):
+    return f"<kernel>{kernel}</kernel><initrd>{initrd}</initrd><cmdline>{APPEND}</cmdline>"
+
+
+def linux_devices(name):
+    """A console to read, the rig's port, and the channel as people are told to write it."""
+    return (f"<serial type='file'><source path='/run/{name}.console'/><target port='0'/></serial>"
+            f"<channel type='unix'><source mode='bind' path='/run/{name}.rig'/>"
+            f"<target type='virtio' name='org.virtaid.rig'/></channel>"
+            f"<channel type='unix'><target type='virtio' name='{PORT}'/></channel>")
+
+
+def token(name):
+    return (f"<sysinfo type='fwcfg'><entry name='{TOKEN}' "
+            f"file='/var/lib/virt-aid/pair/{name}.token'/></sysinfo>")
 
 
 def hostdev(address, managed="yes"):

@@ -55,10 +55,27 @@ for c in /sys/class/drm/card*-*; do
 	a=$(readlink -f $c/device/device); echo "connector ${{a##*/}} $(cat $c/status)"
 done
 for v in /sys/class/vtconsole/vtcon*; do echo "console ${{v##*/}} $(cat $v/bind)"; done
-for j in /run/virt-aid/gpu/*; do [ -e $j ] && [ $j != /run/virt-aid/gpu/lock ] && echo "journal $j"; done
+for j in /run/virt-aid/gpu/*; do
+	[ -e $j ] && [ $j != /run/virt-aid/gpu/lock ] && echo "journal $j"
+done
 :
 """
+# asks rig-init of a guest (guest/init.c has the frames) to run a command
+ASK = r"""import socket, struct, sys
+rig = socket.socket(socket.AF_UNIX)
+rig.connect(sys.argv[1])
+body = b"R" + struct.pack("<I", 1) + b"".join(a.encode() + b"\0" for a in sys.argv[2:])
+rig.sendall(struct.pack("<I", len(body)) + body)
+stream = rig.makefile("rb")
+while True:
+    body = stream.read(struct.unpack("<I", stream.read(4))[0])
+    operation, _, status = struct.unpack_from("<cIi", body)
+    if operation == b"D":
+        sys.stdout.buffer.write(body[9:])
+        sys.exit(status & 255)
+"""
 HOSTD_LOG = "/run/va-hostd.log"
+GUEST_KERNEL, GUEST_INITRD = "/run/guest-vmlinux", "/run/guest-initrd"
 HOOK = "/etc/libvirt/hooks/qemu.d/50-virt-aid"
 
 State = collections.namedtuple("State", "drivers overrides connectors consoles journals")
@@ -96,6 +113,7 @@ def _initramfs():
     system.add_there("/rig/init", base.program("tests/rig/rig-init"), 0o755)
     system.add_there("/rig/boot", BOOT, 0o755)
     system.add_there("/rig/look", LOOK)
+    system.add_there("/rig/ask.py", ASK)
     system.add_there("/rig/libvirtd.conf", LIBVIRTD_CONF)
     system.add_tree_there(_our_files())
     for path in (base.CACHE / "capabilities").glob("*.xml"):
@@ -132,8 +150,9 @@ class PassHost(Machine):
     """PassHost(): booted, libvirtd answering, the hook and va-hostd not there yet."""
 
     def __init__(self):
+        system = _initramfs()
         self.monitor = Monitor(*INPUTS.values(), **IDENTITY)
-        super().__init__(_initramfs(), name="passhost", memory=3072, cpus=2, boot_limit=240,
+        super().__init__(system, name="passhost", memory=3072, cpus=2, boot_limit=240,
                          machine="q35,kernel-irqchip=split", append="intel_iommu=on iommu=pt",
                          extra=[*_devices(self.monitor), *QEMU])
         self.hostd = None
@@ -175,7 +194,8 @@ class PassHost(Machine):
     def stop_libvirt(self, number=15):
         pid = self.read("/run/libvirtd.pid").strip()
         self.check(["kill", f"-{number}", pid])
-        base.wait_for(lambda: self.run(["test", "-d", f"/proc/{pid}"]).rc, 60, "libvirtd's end", 0.1)
+        base.wait_for(lambda: self.run(["test", "-d", f"/proc/{pid}"]).rc, 60, "libvirtd's end",
+                      0.1)
 
     def start_libvirt(self):
         self.check(["libvirtd", "-d", "-f", "/rig/libvirtd.conf"])
@@ -204,8 +224,8 @@ class PassHost(Machine):
 
     def usb(self):
         """{port: device number} of the desk's devices that the machine sees."""
-        out = self.sh("cd /sys/bus/usb/devices; for d in *-[123]; do echo ${d#*-} $(cat $d/devnum); "
-                      "done").out
+        out = self.sh("cd /sys/bus/usb/devices; "
+                      "for d in *-[123]; do echo ${d#*-} $(cat $d/devnum); done").out
         return {line.split()[0]: int(line.split()[1]) for line in out.splitlines()
                 if len(line.split()) == 2}
 
@@ -229,6 +249,24 @@ class PassHost(Machine):
     def guests(self, *options):
         """Names of guests; with "--all" those that are off, too."""
         return self.virsh("list", "--name", *options).out.split()
+
+    def define_linux(self, name, *addresses, **options):
+        """A guest that boots Linux and va-guestd, from files that give_system() brought."""
+        self.define(name, *addresses, memory=256, os=passguest.linux(GUEST_KERNEL, GUEST_INITRD),
+                    devices=passguest.linux_devices(name), more=passguest.token(name), **options)
+
+    def give_system(self, initramfs):
+        """The system of guests that boot; a piece at a time, as frames of the rig's port are small.
+        """
+        data = pathlib.Path(initramfs.write()).read_bytes()
+        for at in range(0, len(data), 4 << 20):
+            self.put("/run/piece", data[at:at + (4 << 20)])
+            self.check(["sh", "-c", f"cat /run/piece >>{GUEST_INITRD}; rm /run/piece"])
+        self.check(["ln", "-s", str(initramfs.kernel.vmlinux), GUEST_KERNEL])
+
+    def in_guest(self, name, *argv, limit=240):
+        """Runs a command in a guest that booted: Result(rc, out)."""
+        return self.run(["python3", "/rig/ask.py", f"/run/{name}.rig", *argv], limit)
 
     def state_of(self, name):
         return self.virsh("domstate", name).out.strip()
@@ -258,7 +296,8 @@ class PassHost(Machine):
         monitor = [f"[monitor {MONITOR}]", f"maker = {IDENTITY['maker']}",
                    f"name = {IDENTITY['name']}", f"serial = {IDENTITY['serial_string']}",
                    f"serial-number = {IDENTITY['serial']}"]
-        monitor += [f"input.{name} = 0x{value:02x} {CABLES[name]}" for name, value in INPUTS.items()]
+        monitor += [f"input.{name} = 0x{value:02x} {CABLES[name]}"
+                    for name, value in INPUTS.items()]
         self.put("/etc/virt-aid/host.conf", "\n".join(monitor) + "\n" + config)
         self.check(["sh", "-c", "rm -f /etc/virt-aid/guests.d/*"])
         for name, lines in (guests or {}).items():
