@@ -6,7 +6,7 @@
  */
 #include "common/worker/worker.h"
 #include "host/daemon/uinput.h"
-#include "host/input/ipc.h"
+#include "common/input/ipc.h"
 #include "tests/unit/test.h"
 
 #include <dirent.h>
