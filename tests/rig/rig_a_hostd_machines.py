@@ -140,6 +140,23 @@ def a_start_that_fails():
         shows(d, "alpha")
 
 
+def started_by_others_takes_nothing():
+    """Autostart at boot: whoever comes up, and in what order, the seat stays until it is asked for."""
+    with desk(apart=True) as d:
+        for name in ("beta", "alpha"):
+            d.machines.set(name, "running")
+        for name in ("alpha", "beta"):
+            d.host.wait_session(name)
+        shows(d, "host")
+        check_eq(d.host.ask("switch", "alpha").rc, 0, "to alpha")
+        for state in ("off", "running"):
+            d.machines.set("beta", state)
+            wait_for(lambda s=state: d.host.guest("beta")["state"] == s, 10, state)
+        d.host.wait_session("beta")
+        shows(d, "alpha")
+        check_eq(len(d.monitor.events("set")), 1, "writes")
+
+
 def undefined_on_the_way():
     """The target, while it is waited for the other one's end."""
     with desk(running=["alpha"]) as d:
@@ -256,6 +273,7 @@ globals().update({c.__name__: c for c in KILLS})
 if __name__ == "__main__":
     run_cases(starts_who_is_off, same_device_changes_hands, others_are_left_alone,
               a_guest_hands_over_itself, who_does_not_shut_down, who_is_not_to_be_stopped,
-              a_start_that_fails, undefined_on_the_way, one_that_never_answers, a_holder_that_crashes,
+              a_start_that_fails, started_by_others_takes_nothing,
+              undefined_on_the_way, one_that_never_answers, a_holder_that_crashes,
               a_holder_that_falls_silent, the_primary_gpu_is_away, one_waits_for_the_other,
               *KILLS)
