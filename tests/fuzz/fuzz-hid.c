@@ -3,6 +3,7 @@
  * Report descriptors of USB devices, which are whatever the device says; hotkeys as typed; and
  * what keyboards send that guests share.
  */
+#include "common/input/chord.h"
 #include "common/input/relay.h"
 #include "host/daemon/inputs-usb.h"
 
