@@ -53,28 +53,28 @@ ALLC     = -std=gnu17 $(OPT) $(WARN) $(HARDEN) -ffile-prefix-map=$(ROOT)=. -MMD 
 ALLLD    = $(LDHARD) -Wl,--as-needed $(LDFLAGS)
 
 # --- what is built ---------------------------------------------------------------------------
-COMMON  := common/base common/link common/worker common/control common/policy common/pci common/ddc
-HOST    := host/daemon host/link host/virt host/gpu host/input host/cli
+COMMON  := common/base common/link common/worker common/control common/policy common/pci common/ddc common/input
+HOST    := host/daemon host/link host/virt host/gpu host/cli
 GUEST   := guest/daemon guest/cli
 ROOMS   := $(COMMON) $(HOST) $(GUEST)
 PROGRAM_common/ddc   := va-ddc
+PROGRAM_common/input := va-input
 PROGRAM_host/daemon  := va-hostd
 PROGRAM_host/link    := va-link
 PROGRAM_host/virt    := va-virt
 PROGRAM_host/gpu     := va-gpu
-PROGRAM_host/input   := va-input
 PROGRAM_host/cli     := va-host
 PROGRAM_guest/daemon := va-guestd
 PROGRAM_guest/cli    := va-guest
 # libraries each program may use; nothing else is linked into it
 USES_common/ddc      := common/ddc common/worker common/pci common/base
 PKGS_common/ddc      := ddcutil libpci libsystemd
-USES_host/daemon     := host/daemon host/link host/input common/ddc common/control common/policy common/worker common/pci common/link common/base
+USES_common/input    := common/input common/worker common/base
+PKGS_common/input    := libseccomp libsystemd inih
+USES_host/daemon     := host/daemon host/link common/input common/ddc common/control common/policy common/worker common/pci common/link common/base
 PKGS_host/daemon     := libsystemd json-c libsodium inih libpci
 USES_host/link       := host/link common/link common/worker common/base
 PKGS_host/link       := libsodium libprotobuf-c libseccomp libsystemd
-USES_host/input      := host/input common/worker common/base
-PKGS_host/input      := libseccomp libsystemd
 USES_host/virt       := host/virt common/worker common/base
 PKGS_host/virt       := libvirt libvirt-qemu libxml-2.0 libsystemd
 # of host/virt the reader of definitions alone; PKGS keeps libvirt out
@@ -82,7 +82,7 @@ USES_host/gpu        := host/gpu host/virt common/control common/pci common/base
 PKGS_host/gpu        := libxml-2.0 json-c inih libpci
 USES_host/cli        := host/cli common/control common/policy common/base
 PKGS_host/cli        := json-c libsystemd inih
-USES_guest/daemon    := guest/daemon common/control common/policy common/worker common/link common/base
+USES_guest/daemon    := guest/daemon common/input common/control common/policy common/worker common/link common/base
 PKGS_guest/daemon    := libsystemd json-c libsodium libprotobuf-c inih
 USES_guest/cli       := guest/cli common/control common/base
 PKGS_guest/cli       := json-c libsystemd

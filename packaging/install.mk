@@ -18,9 +18,11 @@ COMPLETIONSDIR ?= $(DATADIR)/bash-completion/completions
 # source:destination:mode; a source is searched in the build directory and in packaging/
 FILES_common = \
 	va-ddc:$(LIBEXECDIR)/va-ddc:755 \
+	va-input:$(LIBEXECDIR)/va-input:755 \
 	man/virt-aid.7:$(MANDIR)/man7/virt-aid.7:644 \
 	man/va-policy.5:$(MANDIR)/man5/va-policy.5:644 \
 	man/va-ddc.8:$(MANDIR)/man8/va-ddc.8:644 \
+	man/va-input.8:$(MANDIR)/man8/va-input.8:644 \
 	udev/59-virt-aid-i2c.rules:$(UDEVDIR)/rules.d/59-virt-aid-i2c.rules:644 \
 	sysusers/virt-aid-common.conf:$(SYSUSERSDIR)/virt-aid-common.conf:644
 FILES_host = \
@@ -29,14 +31,12 @@ FILES_host = \
 	va-gpu:$(SBINDIR)/va-gpu:755 \
 	va-link:$(LIBEXECDIR)/va-link:755 \
 	va-virt:$(LIBEXECDIR)/va-virt:755 \
-	va-input:$(LIBEXECDIR)/va-input:755 \
 	libvirt-hook/50-virt-aid:$(LIBEXECDIR)/libvirt-hook:755 \
 	man/va-host.1:$(MANDIR)/man1/va-host.1:644 \
 	man/va-host.conf.5:$(MANDIR)/man5/va-host.conf.5:644 \
 	man/va-hostd.8:$(MANDIR)/man8/va-hostd.8:644 \
 	man/va-link.8:$(MANDIR)/man8/va-link.8:644 \
 	man/va-virt.8:$(MANDIR)/man8/va-virt.8:644 \
-	man/va-input.8:$(MANDIR)/man8/va-input.8:644 \
 	man/va-gpu.8:$(MANDIR)/man8/va-gpu.8:644 \
 	completions/va-host:$(COMPLETIONSDIR)/va-host:644 \
 	udev/65-virt-aid-host.rules:$(UDEVDIR)/rules.d/65-virt-aid-host.rules:644 \

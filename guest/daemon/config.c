@@ -47,8 +47,11 @@ static const struct {
 
 static enum conf_verdict on_entry(const struct conf_at *at, const char *value, void *userdata)
 {
+	struct config *c = userdata;
 	bool known_section = false;
 
+	if (!strcmp(at->section, "hotkey"))
+		return hotkeys_config_entry(at, value, CHORD_HOST, &c->hotkeys);
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (strcmp(keys[i].section, at->section) != 0)
 			continue;

@@ -3,20 +3,21 @@
 #ifndef VA_GUEST_CONFIG_H
 #define VA_GUEST_CONFIG_H
 
-#include "common/base/conf.h"
+#include "common/input/hotkeys.h"
 
 #define CONFIG_FILE  "/etc/virt-aid/guest.conf"
 #define CONFIG_TOKEN "/sys/firmware/qemu_fw_cfg/by_name/opt/org.virtaid/pair/raw"
 #define CONFIG_PATH  192
 
 struct config {
-	char port[CONFIG_PATH];       /* [channel] port */
-	char token[CONFIG_PATH];      /* [channel] token */
-	bool ddc;                     /* [ddc] enabled */
-	char poweroff[CONFIG_PATH];   /* [power] command; "": logind only */
-	char policy_dir[CONFIG_PATH]; /* [paths] policy */
-	char state_dir[CONFIG_PATH];  /* [paths] state */
-	char run_dir[CONFIG_PATH];    /* [paths] run */
+	char port[CONFIG_PATH];        /* [channel] port */
+	char token[CONFIG_PATH];       /* [channel] token */
+	bool ddc;                      /* [ddc] enabled */
+	char poweroff[CONFIG_PATH];    /* [power] command; "": logind only */
+	struct config_hotkeys hotkeys; /* [hotkey] next, prev, host; none: off */
+	char policy_dir[CONFIG_PATH];  /* [paths] policy */
+	char state_dir[CONFIG_PATH];   /* [paths] state */
+	char run_dir[CONFIG_PATH];     /* [paths] run */
 };
 
 void config_init(struct config *c);

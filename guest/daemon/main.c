@@ -12,6 +12,7 @@
 #include "guest/daemon/config.h"
 #include "guest/daemon/executor.h"
 #include "guest/daemon/footprint.h"
+#include "guest/daemon/hotkey.h"
 #include "guest/daemon/local.h"
 #include "guest/daemon/words.h"
 
@@ -31,6 +32,7 @@ struct guestd {
 	struct judge *judge;
 	struct executor *executor;
 	struct local *local;
+	struct hotkey *hotkey; /* NULL: off */
 	enum port_state told_port;
 	enum link_state told_link;
 	bool told;
@@ -63,6 +65,7 @@ static void on_event(const struct link_event *ev, void *userdata)
 			  "owner, then pair again",
 			g->config.state_dir, strerror(-r));
 	local_take_event(g->local, ev);
+	hotkey_take_event(g->hotkey, ev);
 }
 
 /* The service manager's status line, and one log line, for each real change. */
@@ -130,10 +133,10 @@ static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void
 /* --- building and taking down --------------------------------------------------------------- */
 
 /* The program beside us when run from a build directory, the installed one else. */
-static int ddc_program(char *out, size_t size)
+static int find_program(char *out, size_t size, const char *name)
 {
 	const char *dir = getenv("VIRT_AID_LIBEXEC");
-	int n = snprintf(out, size, "%s/va-ddc", dir && *dir == '/' ? dir : VA_LIBEXECDIR);
+	int n = snprintf(out, size, "%s/%s", dir && *dir == '/' ? dir : VA_LIBEXECDIR, name);
 
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
@@ -168,7 +171,7 @@ static int build_parts(struct guestd *g)
 	if (r >= 0)
 		r = poweroff_new(&g->poweroff, g->event, g->config.poweroff);
 	if (r >= 0 && g->config.ddc)
-		r = ddc_program(program, sizeof(program));
+		r = find_program(program, sizeof(program), "va-ddc");
 	if (r >= 0 && g->config.ddc)
 		r = ddc_new(&g->ddc, g->event, program);
 	if (r >= 0)
@@ -180,6 +183,21 @@ static int build_parts(struct guestd *g)
 	if (r >= 0)
 		pairing_attach(g->pairing, channel_link(g->channel));
 	return r;
+}
+
+/* What is wrong with it keeps nothing else from working. */
+static void build_hotkey(struct guestd *g)
+{
+	const char *nodes = getenv("VA_INPUT_NODES");
+	char program[256];
+	int r = find_program(program, sizeof(program), "va-input");
+
+	if (r >= 0)
+		r = hotkey_new(&g->hotkey, g->event, g->channel, &g->config.hotkeys, program,
+			nodes ? nodes : "/dev/input");
+	if (r < 0)
+		log_error("hotkeys: starting %s failed: %s; they are not heard", program,
+			strerror(-r));
 }
 
 static int build_local(struct guestd *g)
@@ -219,12 +237,14 @@ static int build(struct guestd *g)
 		log_error("starting failed: %s", strerror(-r));
 		return r;
 	}
+	build_hotkey(g);
 	return build_local(g);
 }
 
 /* Workers first: what they leave unanswered is still told to whoever asked. */
 static void take_down(struct guestd *g)
 {
+	hotkey_free(g->hotkey);
 	ddc_free(g->ddc);
 	poweroff_free(g->poweroff);
 	local_free(g->local);

@@ -267,7 +267,7 @@ static enum conf_verdict host_conf_entry(
 	if (!strcmp(at->section, "host"))
 		return at->key ? host_entry(at, value, r->c) : CONF_OK;
 	if (!strcmp(at->section, "hotkey"))
-		return hotkeys_config_entry(at, value, &r->c->hotkeys);
+		return hotkeys_config_entry(at, value, CHORD_ACTION_MAX, &r->c->hotkeys);
 	if (input)
 		return inputs_config_entry(at, input, value, &r->c->inputs);
 	if (!name)

@@ -8,6 +8,7 @@
 #define VA_HOSTD_CONFIG_H
 
 #include "common/base/conf.h"
+#include "common/input/hotkeys.h"
 #include "host/daemon/inputs-config.h"
 #include "host/daemon/world.h"
 

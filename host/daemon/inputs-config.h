@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What host.conf says about keyboards, mice and other USB devices that move with the seat:
- * sections [input NAME] and [hotkey] (va-host.conf(5)).
+ * sections [input NAME] (va-host.conf(5)).
  */
 #ifndef VA_HOSTD_INPUTS_CONFIG_H
 #define VA_HOSTD_INPUTS_CONFIG_H
 
 #include "common/base/conf.h"
 #include "host/daemon/world.h"
-#include "host/input/chord.h"
 
 enum input_kind {
 	INPUT_KIND_LOOK = 0, /* by its interfaces */
@@ -32,15 +31,6 @@ struct config_inputs {
 	struct config_input list[WORLD_MAX_DEVICES];
 	int n;
 };
-
-struct config_hotkeys {
-	struct chord list[CHORD_MAX];
-	int n;
-};
-
-/* A line of [hotkey]: "next = scrolllock scrolllock". */
-enum conf_verdict hotkeys_config_entry(
-	const struct conf_at *at, const char *value, struct config_hotkeys *ret);
 
 /* A line of [input NAME]; value NULL: the section's own. */
 enum conf_verdict inputs_config_entry(

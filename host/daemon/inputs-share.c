@@ -14,7 +14,7 @@
 #include "common/base/log.h"
 #include "host/daemon/inputs-internal.h"
 #include "host/daemon/uinput.h"
-#include "host/input/ipc.h"
+#include "common/input/ipc.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -233,7 +233,10 @@ static void move(struct hostd *h, struct execution *x, int device, int machine, 
 	error = attach ? inputs_attach(h, device, machine, limit_ms, on_virt_done, a)
 		       : inputs_detach(h, device, machine, limit_ms, on_virt_done, a);
 	if (error < 0)
-		act_end(a, error, -1, error == -EBUSY ? "it is on its way already" : "");
+		act_end(a, error, -1,
+			error == -EBUSY      ? "it is on its way already"
+			: error == -ENOTCONN ? "that guest is not libvirt's (any more)"
+					     : "");
 }
 
 void seat_act_attach(void *ctx, struct execution *x, int device, int machine, uint32_t limit_ms,

@@ -3,7 +3,7 @@
  * After the machine has slept. Monitors that choose their input by themselves show who was awake
  * first, and nobody knows what they show: so they are looked at again, and those that do not show
  * the seat's holder are switched back to it, as soon as it answers. Sessions find out by
- * themselves, for their deadlines count sleep (CLOCK_BOOTTIME). The holder has its whole limit of
+ * themselves, for their deadlines go on in sleep: CLOCK_BOOTTIME. The holder has its whole limit of
  * silence again.
  */
 #include "common/base/log.h"

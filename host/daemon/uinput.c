@@ -3,7 +3,7 @@
 #include "host/daemon/uinput.h"
 
 #include "common/base/cleanup.h"
-#include "host/input/relay.h"
+#include "common/input/relay.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -46,6 +46,11 @@ def shows(d, name):
     check_eq(d.host.holder(), name, "holder")
 
 
+def journal(d):
+    path = d.host.run_dir / "switch.journal"
+    return path.read_text() if path.exists() else ""
+
+
 def idle(d, limit=60):
     def done():
         return not d.host.ask("status").one("host")["switching"]
@@ -133,6 +138,45 @@ def a_start_that_fails():
         check_eq(d.machines.state("alpha"), "running", "alpha")
         d.host.wait_session("alpha")
         shows(d, "alpha")
+
+
+def started_by_others_takes_nothing():
+    """Autostart at boot: whoever comes up, and in what order, the seat stays until it is asked for."""
+    with desk(apart=True) as d:
+        for name in ("beta", "alpha"):
+            d.machines.set(name, "running")
+        for name in ("alpha", "beta"):
+            d.host.wait_session(name)
+        shows(d, "host")
+        check_eq(d.host.ask("switch", "alpha").rc, 0, "to alpha")
+        for state in ("off", "running"):
+            d.machines.set("beta", state)
+            wait_for(lambda s=state: d.host.guest("beta")["state"] == s, 10, state)
+        d.host.wait_session("beta")
+        shows(d, "alpha")
+        check_eq(len(d.monitor.events("set")), 1, "writes")
+
+
+def undefined_on_the_way():
+    """The target, while it is waited for the other one's end."""
+    with desk(running=["alpha"]) as d:
+        check_eq(d.host.ask("switch", "alpha").rc, 0, "to alpha")
+        d.machines.stubborn.add("alpha")
+        asking = d.host.begin("switch", "beta")
+        wait_for(lambda: "powers itself off" in str(asking.objects("step")) or
+                 "step = 2\n" in journal(d) or "step = 3\n" in journal(d), 20, "alpha's stop")
+        d.machines.undefine("beta")
+        wait_for(lambda: not d.host.guest("beta").get("uuid"), 10, "that beta is no domain any more")
+        d.machines.set("alpha", "off")
+        answer = asking.finish(60)
+        check_eq(answer.rc, 1, answer.text)
+        check("beta is started" in answer.text, answer.text)
+        idle(d)
+        check_eq(d.machines.state("alpha"), "running", "alpha")
+        d.host.wait_session("alpha")
+        shows(d, "alpha")
+        answer = d.host.ask("switch", "beta")
+        check_eq(answer.rc, 3, answer.text)
 
 
 def one_that_never_answers():
@@ -229,6 +273,7 @@ globals().update({c.__name__: c for c in KILLS})
 if __name__ == "__main__":
     run_cases(starts_who_is_off, same_device_changes_hands, others_are_left_alone,
               a_guest_hands_over_itself, who_does_not_shut_down, who_is_not_to_be_stopped,
-              a_start_that_fails, one_that_never_answers, a_holder_that_crashes,
+              a_start_that_fails, started_by_others_takes_nothing,
+              undefined_on_the_way, one_that_never_answers, a_holder_that_crashes,
               a_holder_that_falls_silent, the_primary_gpu_is_away, one_waits_for_the_other,
               *KILLS)

@@ -145,6 +145,20 @@ def waits_for_the_monitors():
         check_eq(d.host.ask("switch", "alpha").rc, 0, "called off")
 
 
+def in_the_middle_of_a_switch():
+    """It is finished or undone, and then the seat comes home; nobody else gets it."""
+    with desk(monitor=True, habits=["switch_ms 700"]) as (bus, d):
+        d.host.wait_monitors()
+        asking = d.host.begin("switch", "alpha")
+        asking.wait_for("step")
+        bus.going_down(True)
+        asking.finish(20)
+        wait_for(lambda: not bus.inhibitors(), 12, "the inhibitor's end")
+        check_eq((d.monitor.shown, d.host.holder()), (INPUTS["host"], "host"), "at the end")
+        check_eq(d.host.ask("switch", "alpha").rc, 8, "a switch afterwards")
+        check_eq(d.host.ask("switch", "alpha", "--wait").rc, 8, "one that would wait")
+
+
 def does_not_wait_for_ever():
     with desk(monitor=True) as (bus, d):
         d.host.wait_monitors()
@@ -233,7 +247,7 @@ def client_leaves():
         check_eq(len(bus.scheduled), 1)
 
 
-run_cases(does_not_wait_for_ever, scheduled_announced_and_cancelled, asked_for_by_a_guest,
-          refused_by_logind, no_logind, no_bus,
-          no_sleep_while_a_guest_has_devices, waits_for_the_monitors, at_home_already, after_sleep,
+run_cases(does_not_wait_for_ever, in_the_middle_of_a_switch,
+          scheduled_announced_and_cancelled, asked_for_by_a_guest, refused_by_logind, no_logind,
+          no_bus, no_sleep_while_a_guest_has_devices, waits_for_the_monitors, at_home_already, after_sleep,
           own_command, command_that_fails, client_leaves)

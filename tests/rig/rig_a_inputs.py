@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lib import base, check, check_eq, wait_for  # noqa: E402
+from lib import base, check, check_eq, joined, wait_for  # noqa: E402
 from lib.fakevirt import Machines  # noqa: E402
 from lib.joined import GPUS, INPUTS, Joined, run_cases  # noqa: E402
 from lib.usbdesk import KEYBOARD, LEFTCTRL, MOUSE, RIGHTCTRL, SCROLLLOCK, UsbDesk  # noqa: E402
@@ -112,6 +112,53 @@ def pulled_out_and_back():
         check_eq(d.machines.usb("alpha"), {(1, 9), MICE}, "alpha")
 
 
+def one_that_is_not_there():
+    """A device of the configuration that nobody has plugged in keeps nobody from switching."""
+    with desk("[input ghost]\nid = dead:beef\n") as d:
+        ghost = d.host.ask("inputs").one("input", name="ghost")
+        check_eq((ghost["holder"], ghost["note"]), (None, "not plugged in"), "ghost")
+        check_eq(d.host.ask("switch", "alpha").rc, 0)
+        check_eq(d.machines.usb("alpha"), {KEYS, MICE}, "alpha")
+
+
+def pulled_out_on_the_way():
+    """The keyboard, while the mouse is being given away: all goes back, and the answer says why."""
+    with desk() as d:
+        d.machines.habit("alpha", "attach", "slow")
+        asking = d.host.begin("switch", "alpha")
+        wait_for(lambda: "attach alpha 1/6" in d.machines.log(), 20, "the mouse's move")
+        d.usb.pull("1-1")
+        answer = asking.finish(30)
+        check_eq(answer.rc, 1, answer.text)
+        check("keys is given to alpha: not plugged in" in answer.text, answer.text)
+        check("everything is back" in answer.text, answer.text)
+        wait_for(lambda: inputs(d) == {"keys": None, "mouse": "host"}, 10, "at home")
+        check_eq((d.host.holder(), d.machines.usb("alpha")), ("host", set()), "the seat")
+        d.monitor.wait_shown(INPUTS["host"], 10)
+        check_eq(d.host.ask("switch", "alpha").rc, 0, "without it")
+
+
+def pulled_out_while_it_moves():
+    """The mouse itself: it is nobody's afterwards, also by the guest's definition."""
+    with desk() as d:
+        d.machines.habit("alpha", "attach", "slow")
+        asking = d.host.begin("switch", "alpha")
+        wait_for(lambda: "attach alpha 1/6" in d.machines.log(), 20, "the mouse's move")
+        d.usb.pull("1-2")
+        check_eq(asking.finish(30).rc, 0, "the switch, with what is left")
+        wait_for(lambda: inputs(d) == {"keys": "alpha", "mouse": None}, 10, "the inputs")
+        wait_for(lambda: d.machines.usb("alpha") == {KEYS}, 10, "alpha's definition")
+
+
+def unknown_targets():
+    with desk() as d:
+        for name in ("nobody", "alph", "alpha2", "keys"):
+            answer = d.host.ask("switch", name)
+            check_eq(answer.rc, 3, answer.text)
+            check(f"no machine called {name}" in answer.text, answer.text)
+        check_eq((d.host.holder(), d.machines.log()), ("host", []), "nothing happened")
+
+
 def a_guest_that_goes_leaves_them():
     with desk() as d:
         check_eq(d.host.ask("switch", "alpha").rc, 0)
@@ -139,6 +186,44 @@ def hotkeys_are_heard():
         d.press(LEFTCTRL, 1)
         d.press(RIGHTCTRL, 1)
         all_at(d, "host")
+
+
+def a_guests_own_hotkey():
+    """The keyboard is in the guest, and so is who hears it: a node that appears there."""
+    with desk() as d:
+        agent, nodes = d.guests["alpha"], d.dir / "nodes"
+        nodes.mkdir()
+        check(not children(agent, "va-input"), "va-input runs where no hotkey is configured")
+        agent.stop()
+        conf = agent.dir / "conf"
+        conf.write_text(f"{conf.read_text()}[hotkey]\nhost = leftctrl+rightctrl\n")
+        (agent.libexec / "va-input").symlink_to(base.program("va-input"))
+        agent.env["VA_INPUT_NODES"] = str(nodes)
+        agent.start()
+        d.host.wait_session("alpha")
+        check_eq(d.host.ask("switch", "alpha").rc, 0)
+        press = d.usb.pipe_node(nodes / "event5")
+        for key in (LEFTCTRL, RIGHTCTRL):
+            press(key, 1)
+        all_at(d, "host")
+        for key in (RIGHTCTRL, LEFTCTRL):
+            press(key, 0)
+        # it asks as any user there, and the policy lets nobody take the seat
+        mark = d.host.mark()
+        conf.write_text(conf.read_text().replace("host = ", "next = "))
+        agent.stop()
+        d.host.wait_session("alpha", "waiting")
+        agent.start()
+        d.host.wait_session("alpha")
+        for key in (LEFTCTRL, RIGHTCTRL):
+            press(key, 1)
+        d.host.wait_log("outcome=denied", 10, mark)
+        check_eq(d.host.holder(), "host")
+
+
+def children(agent, program):
+    return [p for p in os.listdir("/proc") if p.isdigit() and
+            agent.process.pid == joined.parent(p) and joined.runs(p, program)]
 
 
 def rescue_in_the_middle():
@@ -184,8 +269,9 @@ def who_follows_sees_it():
 
 
 CASES = [they_move_with_the_seat, one_that_cannot_move_keeps_all, twins_are_not_guessed,
-         pulled_out_and_back, a_guest_that_goes_leaves_them, hotkeys_are_heard,
-         rescue_in_the_middle, who_follows_sees_it]
+         pulled_out_and_back, one_that_is_not_there,
+         pulled_out_on_the_way, pulled_out_while_it_moves, unknown_targets, a_guest_that_goes_leaves_them, hotkeys_are_heard,
+         a_guests_own_hotkey, rescue_in_the_middle, who_follows_sees_it]
 
 if __name__ == "__main__":
     run_cases(*CASES)

@@ -6,7 +6,7 @@ says agree, and the next switch works.
 
 The matrix is process x switch x step x moment; each process is a case, with a desk of its own
 that is used for all its kills, so that one leaves nothing behind that harms the next. As a rule
-every twelfth kill is made; with VA_KILLS=all all of them.
+every twelfth kill is made; with VA_KILLS=1 all of them.
 
 va-hostd, va-link, va-ddc, va-guestd and the monitor's wires are real; libvirt is not (fakevirt).
 A switch is either "over", between two guests that both run, or "hand", where the two have a
@@ -39,7 +39,7 @@ SHARED = "0000:09:00.0"
 TAIL = 25
 MOMENTS = ("begun", "acted", "over")
 STEPS = {"over": 10, "hand": 14}  # as many as the plan has
-STRIDE = 1 if os.environ.get("VA_KILLS") == "all" else 12
+STRIDE = int(os.environ.get("VA_KILLS", 12))
 
 
 @contextlib.contextmanager

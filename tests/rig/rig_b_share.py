@@ -19,7 +19,7 @@ def shared_on_a_real_kernel():
     made.add_program(test, "/rig/test")
     made.add_program(base.program("va-input"), "/rig/va-input")
     with Machine(made, gpus=[]) as m:
-        rc, out = m.run(["/bin/busybox", "env", "VA_LIBEXEC=/rig", "/rig/test"], 120)
+        rc, out = m.run(["/bin/busybox", "env", "VIRT_AID_LIBEXEC=/rig", "/rig/test"], 120)
         print(out)
         check(rc == 0 and out.count("ok ") == 6, f"{rc}: {out}")
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Hotkeys: as they are written, and as they are pressed, by people who also type. */
-#include "host/input/chord.h"
+#include "common/input/chord.h"
 #include "tests/unit/test.h"
 
 #include <linux/input-event-codes.h>

@@ -16,6 +16,7 @@ static struct rig {
 	int drop_writes;            /* that many writes are acknowledged and ignored */
 	bool unreadable, deaf_push; /* host's writes fail */
 	int writes, reads;
+	int destroyed; /* how often alpha was */
 	enum exit_code code;
 	bool moved, done;
 	char text[256];
@@ -55,6 +56,26 @@ static void fake_read(void *ctx, struct execution *x, int machine, const struct 
 		done(x, -ECOMM, -1, "it answers with null messages");
 	else
 		done(x, 0, rig.shown[monitor_of(m)], "");
+}
+
+/* libvirt starts it; who asked for that dies before it can say so, and the world is slow. */
+static void fake_start(
+	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done)
+{
+	(void)ctx;
+	(void)machine;
+	(void)limit_ms;
+	done(x, -ETIMEDOUT, -1, "no answer");
+}
+
+static void fake_stop(void *ctx, struct execution *x, int machine, enum step_how how,
+	uint32_t limit_ms, execute_act_fn *done)
+{
+	(void)ctx;
+	(void)machine;
+	(void)limit_ms;
+	rig.destroyed += how == STOP_FORCE;
+	done(x, 0, -1, "");
 }
 
 static void fake_step(void *ctx, int n, const struct step *s, const char *state, unsigned int ms,
@@ -99,6 +120,8 @@ static const struct execute_ops ops = {
 	.world = fake_world,
 	.write = fake_write,
 	.read = fake_read,
+	.start = fake_start,
+	.stop = fake_stop,
 	.on_step = fake_step,
 	.on_shown = fake_shown,
 	.on_done = fake_done,
@@ -233,7 +256,22 @@ static void an_unreadable_one_is_sent_not_confirmed(void)
 	CHECK(strstr(rig.text, "not confirmed") != NULL);
 }
 
-TEST_MAIN({ "all_goes_well", all_goes_well }, { "a_deaf_push_is_pulled", a_deaf_push_is_pulled },
+static void a_start_without_an_answer_is_undone(void)
+{
+	make_rig(1);
+	rig.machines[1].state = WORLD_OFF;
+	rig.machines[1].session = false;
+	rig.machines[1].startable = rig.machines[1].agent = true;
+	/* it takes something: else one that was started would keep running */
+	snprintf(rig.world.primary_gpu, WORLD_PCI_SIZE, "%s", rig.machines[1].gpus[0]);
+	run();
+	CHECK(rig.done && !rig.moved);
+	CHECK_EQ(rig.destroyed, 1);
+	CHECK_EQ(rig.shown[0], 0x0f);
+}
+
+TEST_MAIN({ "a_start_without_an_answer_is_undone", a_start_without_an_answer_is_undone },
+	{ "all_goes_well", all_goes_well }, { "a_deaf_push_is_pulled", a_deaf_push_is_pulled },
 	{ "any_failure_leaves_no_half_switch", any_failure_leaves_no_half_switch },
 	{ "both_sides_deaf_is_undone", both_sides_deaf_is_undone },
 	{ "a_dropped_write_is_repeated", a_dropped_write_is_repeated },

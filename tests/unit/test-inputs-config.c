@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The sections [input NAME] of host.conf: what they mean, and each mistake with its line. */
+#include "common/input/hotkeys.h"
 #include "host/daemon/inputs-config.h"
 #include "tests/unit/test.h"
 
@@ -15,7 +16,7 @@ static enum conf_verdict entry(const struct conf_at *at, const char *value, void
 
 	(void)userdata;
 	if (!strcmp(at->section, "hotkey"))
-		return hotkeys_config_entry(at, value, &keys);
+		return hotkeys_config_entry(at, value, CHORD_ACTION_MAX, &keys);
 	return name ? inputs_config_entry(at, name, value, &c) : CONF_UNKNOWN_SECTION;
 }
 

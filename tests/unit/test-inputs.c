@@ -94,6 +94,8 @@ static int doer(const char *dir)
 			answer[0] = '\0';
 		fclose(f);
 	}
+	if (!strcmp(answer, "die"))
+		return 1;
 	if (!strcmp(answer, "hang"))
 		pause();
 	if (!strcmp(answer, "gate")) { /* until somebody opens its other end */
@@ -494,9 +496,36 @@ static void kinds_are_remembered(void)
 	rig_down();
 }
 
+/*
+ * Nobody answered for a detach, which had happened: what the watcher said before is not believed,
+ * and giving the device back asks libvirt.
+ */
+static void unsure_who_has_it(void)
+{
+	rig_up();
+	zorg.usb[0] = (struct virt_usb){ .bus = 1, .device = 5 };
+	zorg.n_usb = 1;
+	CHECK_EQ(inputs_start(&h), 0);
+	answer("die");
+	CHECK_EQ(inputs_detach(&h, 0, 1, 5000, on_done, NULL), 0);
+	CHECK(wait_for(1));
+	CHECK_EQ(last_error, -ETIMEDOUT);
+	answer("0");
+	CHECK_EQ(inputs_attach(&h, 0, 1, 5000, on_done, NULL), 0);
+	CHECK(wait_for(2));
+	CHECK_EQ(last_error, 0);
+	CHECK_STR(log_text(), "- zorg 1/5 0000:0000;+ zorg 1/5 046d:c31c;");
+	/* now it is known again */
+	CHECK_EQ(inputs_attach(&h, 0, 1, 5000, on_done, NULL), 0);
+	CHECK(wait_for(3));
+	CHECK_STR(log_text(), "- zorg 1/5 0000:0000;+ zorg 1/5 046d:c31c;");
+	rig_down();
+}
+
 int main(int argc, char **argv)
 {
-	static const struct test_case cases[] = { { "there_and_back", there_and_back },
+	static const struct test_case cases[] = { { "unsure_who_has_it", unsure_who_has_it },
+		{ "there_and_back", there_and_back },
 		{ "from_guest_to_guest", from_guest_to_guest }, { "refusals", refusals },
 		{ "hangs_and_ends", hangs_and_ends }, { "follows_a_replug", follows_a_replug },
 		{ "follows_a_quick_replug", follows_a_quick_replug },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Sharing a keyboard: what goes on to the guest, and that no key is ever left pressed there. */
-#include "host/input/relay.h"
+#include "common/input/relay.h"
 #include "tests/unit/test.h"
 
 #include <stdio.h>

@@ -6,7 +6,7 @@
  */
 #include "common/worker/worker.h"
 #include "host/daemon/uinput.h"
-#include "host/input/ipc.h"
+#include "common/input/ipc.h"
 #include "tests/unit/test.h"
 
 #include <dirent.h>
@@ -132,7 +132,7 @@ static void rig_up(void)
 		.on_event = on_event,
 		.on_exit = on_exit_of,
 		.on_started = hand_over };
-	const char *libexec = getenv("VA_LIBEXEC");
+	const char *libexec = getenv("VIRT_AID_LIBEXEC");
 
 	snprintf(path, sizeof(path), "%s/va-input", libexec ? libexec : "build");
 	memset(&rig, 0, sizeof(rig));

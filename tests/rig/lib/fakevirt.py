@@ -10,6 +10,7 @@ goes off loses both. A guest whose agent was told to power off goes off, unless 
     machines.habit("beta", "start", "fail") of start, shutdown, destroy, attach, detach: fail,
                                             hang, ignore or slow (a moment before it is done, and
                                             one after, when the log has "did ..."); "" ends it
+    machines.undefine("beta")               libvirt has it no more
     machines.usb("alpha")                   {(bus, device), ...} it has
     machines.log()                          ["start beta", "attach alpha 1/5", ...]
 """
@@ -29,7 +30,7 @@ CONNECTION, DOMAIN, GONE, SYNCED = 1, 2, 3, 4
 START, SHUTDOWN, DESTROY, ATTACH, DETACH = 30, 31, 32, 34, 35
 NAMES = {START: "start", SHUTDOWN: "shutdown", DESTROY: "destroy", ATTACH: "attach",
          DETACH: "detach"}
-EIO = 5
+ENOENT, EIO = 2, 5
 MOMENT = 0.15  # seconds
 
 
@@ -95,6 +96,9 @@ class Machines:
     def habit(self, name, op, what):
         _write(self.dir / f"{name}.{op}", what)
 
+    def undefine(self, name):
+        (self.dir / f"{name}.gone").touch()
+
     def usb(self, name):
         return _usb(self.dir, name)
 
@@ -147,7 +151,8 @@ def _move(folder, name, op, usb):
 
 
 def _domain(folder, name):
-    d = Domain(head=Head(DOMAIN, 0), name=name.encode(),
+    op = GONE if (folder / f"{name}.gone").exists() else DOMAIN
+    d = Domain(head=Head(op, 0), name=name.encode(),
                uuid=(folder / f"{name}.uuid").read_text().encode(), flags=CHANNEL | PERSISTENT,
                state=STATES[(folder / f"{name}.state").read_text()])
     for pci in (folder / f"{name}.pci").read_text().split():
@@ -184,6 +189,9 @@ def _do(folder, core):
         moves = op in ("attach", "detach")
         log.write(f"{op} {name}" + (f" {request.usb.bus}/{request.usb.device}" if moves else "")
                   + "\n")
+    if (folder / f"{name}.gone").exists():
+        core.send(bytes(Reply(head=request.head, error=-ENOENT, detail=b"Domain not found")))
+        return
     habit = folder / f"{name}.{op}"
     what = habit.read_text() if habit.exists() else ""
     if what == "hang":

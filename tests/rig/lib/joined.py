@@ -100,15 +100,19 @@ class DeskHost(Host):
         found = []
         for folder in os.listdir("/proc"):
             try:
-                if folder.isdigit() and _parent(folder) == self.process.pid and \
-                        os.path.basename(os.readlink(f"/proc/{folder}/exe")) == program:
+                if folder.isdigit() and parent(folder) == self.process.pid and \
+                        runs(folder, program):
                     found.append(int(folder))
             except OSError:
                 continue
         return sorted(found)
 
 
-def _parent(pid):
+def runs(pid, program):
+    return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == program
+
+
+def parent(pid):
     with open(f"/proc/{pid}/stat") as f:
         return int(f.read().rsplit(")", 1)[1].split()[1])
 

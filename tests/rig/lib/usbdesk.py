@@ -44,7 +44,9 @@ class UsbDesk(base.Closing):
         (self.bus / path).unlink()
 
     def _pipe(self, name):
-        pipe = self.root / "dev" / name
+        return self._pipe_at(name, self.root / "dev" / name)
+
+    def _pipe_at(self, name, pipe):
         pipe.parent.mkdir(parents=True, exist_ok=True)
         os.mkfifo(pipe)
         self.pipes[name] = os.open(pipe, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -62,8 +64,14 @@ class UsbDesk(base.Closing):
             link.symlink_to(node)
         (link / "device/capabilities").mkdir(parents=True, exist_ok=True)
         (link / "device/capabilities/key").write_text(keys)
-        fd = self._pipe(f"input/event{number}")
+        return self._presses(self._pipe(f"input/event{number}"))
 
+    def pipe_node(self, path):
+        """A keyboard's node alone, at that path."""
+        return self._presses(self._pipe_at(str(path), path))
+
+    @staticmethod
+    def _presses(fd):
         def press(key, down, kind=EV_KEY):
             os.write(fd, EVENT.pack(0, 0, kind, key, down) + EVENT.pack(0, 0, 0, 0, 0))
         return press

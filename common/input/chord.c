@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See chord.h. */
-#include "host/input/chord.h"
+#include "common/input/chord.h"
 
 #include "common/base/cleanup.h"
 

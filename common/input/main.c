@@ -7,8 +7,8 @@
 #include "common/base/exitcode.h"
 #include "common/base/log.h"
 #include "common/worker/child.h"
-#include "host/input/jail.h"
-#include "host/input/listen.h"
+#include "common/input/jail.h"
+#include "common/input/listen.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * desktop that a key was released while somebody else has the keyboard, so one that is down at
  * that moment would be down there, and repeat, until it is pressed again.
  */
-#include "host/input/route.h"
+#include "common/input/route.h"
 
 #include "common/worker/child.h"
 

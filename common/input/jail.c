@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See jail.h. A sanitizer's run-time needs more calls; there, the filter is left out. */
-#include "host/input/jail.h"
+#include "common/input/jail.h"
 
-#include "host/input/ipc.h"
+#include "common/input/ipc.h"
 
 #include <seccomp.h>
 #include <sys/ioctl.h>

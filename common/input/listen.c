@@ -9,10 +9,10 @@
  * process ends, the kernel ends its grabs. A keyboard that is pulled out, or given to a guest as
  * a device, ends its descriptor; the daemon is told, and hands over the next one.
  */
-#include "host/input/listen.h"
+#include "common/input/listen.h"
 
 #include "common/worker/child.h"
-#include "host/input/route.h"
+#include "common/input/route.h"
 
 #include <poll.h>
 #include <string.h>

@@ -9,8 +9,8 @@
 #define VA_INPUT_IPC_H
 
 #include "common/worker/worker.h"
-#include "host/input/chord.h"
-#include "host/input/relay.h"
+#include "common/input/chord.h"
+#include "common/input/relay.h"
 
 #define EVDEV_MAX_NODES   64
 #define EVDEV_MAX_SINKS   16

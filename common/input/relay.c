@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See relay.h. */
-#include "host/input/relay.h"
+#include "common/input/relay.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #ifndef VA_INPUT_ROUTE_H
 #define VA_INPUT_ROUTE_H
 
-#include "host/input/ipc.h"
+#include "common/input/ipc.h"
 
 #define ROUTE_WAITING 8
 
