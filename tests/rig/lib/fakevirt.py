@@ -8,7 +8,7 @@ goes off loses both. A guest whose agent was told to power off goes off, unless 
     machines.state("alpha")                 "off" or "running"
     machines.set("alpha", "running")        as if somebody else had started it
     machines.habit("beta", "start", "fail") of start, shutdown, destroy, attach, detach: fail,
-                                            hang or ignore; "" ends it
+                                            hang, ignore, or wait (for another habit); "" ends it
     machines.usb("alpha")                   {(bus, device), ...} it has
     machines.log()                          ["start beta", "attach alpha 1/5", ...]
 """
@@ -183,6 +183,9 @@ def _do(folder, core):
                   + "\n")
     habit = folder / f"{name}.{op}"
     what = habit.read_text() if habit.exists() else ""
+    while what == "wait":
+        select.select([], [], [], 0.02)
+        what = habit.read_text()
     if what == "hang":
         signal.pause()
     if not what and moves:
