@@ -263,6 +263,41 @@ static enum exit_code run_hook(struct machine *m, char **args)
 	return EXIT_CODE_OK;
 }
 
+static bool has_journal(struct machine *m, const char *guest)
+{
+	CLEANUP(free) struct journal *j = calloc(1, sizeof(*j));
+	int r = j ? journal_read(m, guest, j) : -ENOMEM;
+
+	if (r == 0)
+		journal_close(j);
+	return r == 0;
+}
+
+/* People want to know that it is over; the hook's own ways say nothing. */
+static enum exit_code run_take_for_people(
+	struct machine *m, const struct arguments *a, const char *guest)
+{
+	enum exit_code code = run_take(m, a, guest);
+
+	if (code == EXIT_CODE_OK && !a->json)
+		printf(has_journal(m, guest)
+				? "taken for %s; \"va-host gpu return\" gives it back\n"
+				: "nothing to free: the host uses no graphics card of %s\n",
+			escape(guest));
+	return code;
+}
+
+static enum exit_code run_return(struct machine *m, const struct arguments *a, const char *guest)
+{
+	bool taken = has_journal(m, guest);
+	int r = give_back(m, guest);
+
+	if (r == 0 && !a->json)
+		printf(taken ? "all that was taken for %s is back\n" : "nothing is taken for %s\n",
+			escape(guest));
+	return answered(m, a, escape(guest), r);
+}
+
 static enum exit_code run(struct machine *m, const struct arguments *a, int n, char **words)
 {
 	int r;
@@ -274,12 +309,12 @@ static enum exit_code run(struct machine *m, const struct arguments *a, int n, c
 	if ((n == 1 || n == 2) && !strcmp(words[0], "show"))
 		return run_show(m, a, words[1]);
 	if (n == 2 && !strcmp(words[0], "take"))
-		return run_take(m, a, words[1]);
+		return run_take_for_people(m, a, words[1]);
+	if (n == 2 && !strcmp(words[0], "return"))
+		return run_return(m, a, words[1]);
 	if (n >= 4 && !strcmp(words[0], "hook"))
 		return run_hook(m, words + 1);
-	if (n == 2 && !strcmp(words[0], "return")) {
-		r = give_back(m, words[1]);
-	} else if (n == 1 && !strcmp(words[0], "recover")) {
+	if (n == 1 && !strcmp(words[0], "recover")) {
 		r = recover(m);
 	} else if (n == 1 && !strcmp(words[0], "status")) {
 		r = show_status(m, a->json, stdout);

@@ -17,7 +17,7 @@ from lib.joined import GPUS, INPUTS, Joined, run_cases  # noqa: E402
 
 
 @contextlib.contextmanager
-def desk(paired=True, running=(), habits=(), policy=None):
+def desk(paired=True, running=(), habits=(), policy=None, lines=""):
     """d: the desk, d.m: the machine. In d.seen: what the monitor showed when the session ended."""
     with Joined("alpha", "beta", monitor=True, habits=habits, start=False,
                 config="libvirt = fake:///\n") as d, machine("two_screens") as m:
@@ -30,6 +30,8 @@ def desk(paired=True, running=(), habits=(), policy=None):
         m.tree.at("/run/virt-aid/control.sock").symlink_to(d.host.run_dir / "control.sock")
         if policy:
             m.tree.put("/etc/virt-aid/gpu.conf", policy)
+        with open(d.host.config_dir / "guests.d/alpha.conf", "a", encoding="utf-8") as conf:
+            conf.write(lines)
         try:
             d.host.start()
             for name in ("alpha", "beta") if paired else ():
@@ -115,15 +117,44 @@ def a_guest_without_an_agent():
 def by_our_own_switch():
     """va-hostd waits for libvirt, which waits for the hook, which asks va-hostd."""
     with desk() as d:
-        d.machines.habit("alpha", "start", "hang")
+        d.machines.habit("alpha", "start", "wait")
         asking = d.host.begin("switch", "alpha")
         wait_for(lambda: "start alpha" in d.machines.log(), 10, "the start")
         took(d)
         check_eq(d.seen, [INPUTS["alpha"]], "shown when the session was ended")
         check(asking.running, "the switch has ended")
-        d.machines.set("alpha", "running")
-        d.host.wait_session("alpha")
-        asking.close()
+        d.machines.habit("alpha", "start", "")
+        answer = asking.finish(60)
+        check_eq(answer.rc, 0, f"{answer.text}\n{d.host.tail()}")
+        check_eq((d.monitor.shown, d.host.holder()), (INPUTS["alpha"], "alpha"))
+        gave_back(d)
+        comes_home(d)
+
+
+def by_our_own_switch_that_fails():
+    with desk() as d:
+        d.machines.habit("alpha", "start", "wait")
+        asking = d.host.begin("switch", "alpha")
+        wait_for(lambda: "start alpha" in d.machines.log(), 10, "the start")
+        took(d)
+        check_eq(d.m.give_back().returncode, 0, "release")
+        d.machines.habit("alpha", "start", "fail")
+        check_eq(asking.finish(60).rc, 1, "the switch")
+        comes_home(d)
+
+
+def by_our_own_switch_that_gives_up():
+    """The guest runs and does not answer: it stays, and the monitors are the host's again."""
+    with desk(lines="start-limit = 2\n") as d:
+        d.machines.mute.add("alpha")
+        d.machines.habit("alpha", "start", "wait")
+        asking = d.host.begin("switch", "alpha")
+        wait_for(lambda: "start alpha" in d.machines.log(), 10, "the start")
+        took(d)
+        d.machines.habit("alpha", "start", "")
+        check_eq(asking.finish(60).rc, 1, "the switch")
+        comes_home(d)
+        check_eq(d.machines.state("alpha"), "running")
 
 
 def another_guest_has_the_seat():
@@ -155,5 +186,7 @@ def not_asked_to():
 
 if __name__ == "__main__":
     run_cases(pushed_before_the_session_ends, start_that_fails, taking_that_fails,
-              a_guest_without_an_agent, by_our_own_switch, another_guest_has_the_seat,
+              a_guest_without_an_agent, by_our_own_switch, by_our_own_switch_that_fails,
+              by_our_own_switch_that_gives_up,
+              another_guest_has_the_seat,
               a_monitor_that_does_not_obey, not_asked_to)

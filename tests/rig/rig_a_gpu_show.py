@@ -185,8 +185,10 @@ def takes_and_returns():
         has(va_host("list").stdout, "taken for win10")
         check_eq(va_host("recover").returncode, 0)
         check(m.is_taken(), "recover has undone what is in use")
-        check_eq(va_host("return", "win10").returncode, 0)
+        has(va_host("return", "win10").stdout, "all that was taken for win10 is back")
         m.check_back(before)
+        has(va_host("return", "win10").stdout, "nothing is taken for win10")
+        has(va_host("take", "win10", xml=m.xml([])).stdout, "nothing to free")
         m.tree.drop(f"/sys/devices/pci0000:00/{GPU}/iommu_group")
         refused = va_host.objects("take", "win10")[-1]
         check(refused["exit"] == 3 and "IOMMU" in refused["text"], f"{refused}")

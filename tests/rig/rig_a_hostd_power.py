@@ -153,7 +153,7 @@ def in_the_middle_of_a_switch():
         asking.wait_for("step")
         bus.going_down(True)
         asking.finish(20)
-        wait_for(lambda: not bus.inhibitors(), 12, "the inhibitor's end")
+        wait_for(lambda: not delays(bus), 12, "the inhibitor's end")
         check_eq((d.monitor.shown, d.host.holder()), (INPUTS["host"], "host"), "at the end")
         check_eq(d.host.ask("switch", "alpha").rc, 8, "a switch afterwards")
         check_eq(d.host.ask("switch", "alpha", "--wait").rc, 8, "one that would wait")

@@ -8,8 +8,9 @@ goes off loses both. A guest whose agent was told to power off goes off, unless 
     machines.state("alpha")                 "off" or "running"
     machines.set("alpha", "running")        as if somebody else had started it
     machines.habit("beta", "start", "fail") of start, shutdown, destroy, attach, detach: fail,
-                                            hang, ignore or slow (a moment before it is done, and
-                                            one after, when the log has "did ..."); "" ends it
+                                            hang, ignore, slow (a moment before it is done, and
+                                            one after, when the log has "did ..."), or wait (for
+                                            another habit); "" ends it
     machines.undefine("beta")               libvirt has it no more
     machines.usb("alpha")                   {(bus, device), ...} it has
     machines.log()                          ["start beta", "attach alpha 1/5", ...]
@@ -194,6 +195,9 @@ def _do(folder, core):
         return
     habit = folder / f"{name}.{op}"
     what = habit.read_text() if habit.exists() else ""
+    while what == "wait":
+        select.select([], [], [], 0.02)
+        what = habit.read_text()
     if what == "hang":
         signal.pause()
     if what == "slow":

@@ -91,7 +91,7 @@ class Asking:
 
     def finish(self, limit=130):
         """The whole Answer."""
-        end = time.monotonic() + limit
+        end = time.monotonic() + limit * base.PATIENCE
         while self.running:
             self.objects()
             if time.monotonic() > end:
