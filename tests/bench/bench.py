@@ -47,7 +47,7 @@ MORE = (
     ("native_rpc_300_usec", "us", "the same with an answer of 300 bytes"),
     ("rpc_300_over_rpc", "", "  over the null call"),
     ("handshake_ms", "ms", "handshake: the guest's first byte to the session"),
-    ("handshake_max_ms", "ms", "  the slowest of nine"),
+    ("handshake_max_ms", "ms", "  the slowest of eight"),
     ("restart_to_session_ms", "ms", "killed va-hostd: from its start to a session"),
     ("set_ours_ms", "ms", "va-host guest alpha ddc set"),
     ("set_ours_inside_ms", "ms", "va-guest ddc set, typed in the guest"),

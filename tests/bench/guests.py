@@ -13,11 +13,12 @@ import time
 
 from lib import base, wait_for
 from lib.stage import INPUTS, PORT, Stage
+from lib.stage_host import parse_answer
 
 from many import pss_kib, voluntary_switches
 
 ECHO, QGA = "bench.echo", "org.qemu.guest_agent.0"
-BYTES, HANDSHAKES = 300, 9
+BYTES, HANDSHAKES = 300, 8
 BLOCKS, ROUNDS, QGA_ROUNDS = 12, 200, 60
 WRITES, SWITCHES = 10, 10
 
@@ -123,6 +124,11 @@ class Bench:
 
     # --- the monitor
 
+    def typed(self, *words):
+        """As host.ask(), which looks for the end every 10 ms only: no clock may run over that."""
+        done = self.host.plain(*words, "--json")
+        return parse_answer(done.returncode, done.stdout, done.stderr)
+
     def timed(self, what):
         start = time.monotonic()
         rc = what()
@@ -134,7 +140,7 @@ class Bench:
         """The same value again and again, as the command that people type, all else warm."""
         value = f"0x{INPUTS['alpha']:02x}"
         ways = {
-            "ours": lambda: self.host.ask("guest", "alpha", "ddc", "set", self.key, value).rc,
+            "ours": lambda: self.typed("guest", "alpha", "ddc", "set", self.key, value).rc,
             "ours_inside": lambda: self.alpha.run(["va-guest", "ddc", "set", self.key, value]).rc,
             "ddcutil": lambda: self.alpha.run(["ddcutil", "setvcp", "60", value]).rc,
             "ddcutil_bus": lambda: self.alpha.run(["ddcutil", "--bus", "0", "setvcp", "60",
@@ -171,7 +177,7 @@ class Bench:
         ratios, acknowledged, written, whole, heard = [], [], [], [], []
         for target in ("alpha", *["beta", "alpha"] * (SWITCHES // 2)):
             start = time.monotonic()
-            answer = self.host.ask("switch", target)
+            answer = self.typed("switch", target)
             if answer.rc:
                 raise base.RigError(f"switch {target}: {answer.text}")
             took = (time.monotonic() - start) * 1000

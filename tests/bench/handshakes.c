@@ -5,8 +5,8 @@
  *	handshakes RECORD SOCKET ROUNDS
  *
  * Prints the microseconds of each, a line each: from the first byte of the guest's HELLO to the
- * session. Each is made on a pipe opened anew. A link affords one handshake in two seconds, and
- *five at once: with the pause between them, that is ten rounds before it makes us wait.
+ * session. Each is made on a pipe opened anew. A link affords one handshake in two seconds, so
+ *there is a pause before each.
  */
 #include "common/base/cleanup.h"
 #include "common/link/link.h"
@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAUSE_MS 1100
+#define PAUSE_MS 2200
 #define LIMIT_MS 10000
 
 static void die(const char *what)
@@ -137,8 +137,8 @@ int main(int argc, char **argv)
 	if (!l || link_init(l, &config, now_ms()) < 0)
 		die("starting");
 	for (int i = atoi(argv[3]); i > 0; i--) {
-		printf("%llu\n", (unsigned long long)shake(l, argv[2]));
 		poll(NULL, 0, PAUSE_MS);
+		printf("%llu\n", (unsigned long long)shake(l, argv[2]));
 	}
 	return 0;
 }
