@@ -207,7 +207,8 @@ void inputs_reload(struct hostd *h); /* the configuration is another one */
 /* Guests, or what they hold, have changed. */
 void inputs_refresh(struct hostd *h);
 void inputs_world(struct hostd *h, struct world *w);
-/* The seat's holder may be known now: who shares has what it had before va-hostd started. */
+/* The world has changed: a guest that shares may be off; or the seat's holder may be known, and
+ * is to share what it did before va-hostd started. */
 void inputs_catch_up(struct hostd *h);
 /*
  * Gives device to a guest that runs, taking it from another guest if need be; takes it from a

@@ -32,13 +32,42 @@ BUTTONS = "1f0000 0 0 0 0\n"
 BOTH = {(1, 5), (1, 6)}
 
 
+class NoMachines:
+    """Both guests are plain QEMU's: nobody can give them a device."""
+
+    def usb(self, _name):
+        return set()
+
+    def log(self):
+        return []
+
+
 @contextlib.contextmanager
-def desk():
+def running(d, plain):
+    """Both guests run and are paired."""
+    d.machines = NoMachines() if plain else Machines(d, alpha=[GPUS["alpha"]], beta=[GPUS["beta"]])
+    try:
+        d.host.start()
+        for name in ("alpha", "beta"):
+            if plain:
+                d.guests[name].start()
+            else:
+                d.machines.set(name, "running")
+            d.pair(name)
+        yield
+    finally:
+        if not plain:
+            d.machines.close()
+
+
+@contextlib.contextmanager
+def desk(plain=False):
     with UsbDesk() as usb:
         usb.plug("1-1", 5, "046d:c31c", KEYBOARD)
         usb.plug("1-2", 6, "046d:c077", MOUSE)
         press, move, sent = usb.node(3, "1-1"), usb.node(4, "1-2", BUTTONS), usb.uinput()
-        with Joined("alpha", "beta", monitor=True, start=False, config=CONFIG) as d:
+        config = CONFIG.replace("fake:///", "none") if plain else CONFIG
+        with Joined("alpha", "beta", monitor=True, start=False, config=config) as d:
             d.usb, d.press, d.move, d.sent = usb, press, move, sent
             path = d.host.config_dir / "guests.d/alpha.conf"
             path.write_text(path.read_text() + "input = evdev\n")
@@ -48,15 +77,8 @@ def desk():
                 real = d.host.libexec / f"{name}.real"
                 (d.host.libexec / name).rename(real)
                 wrapper(d.host.libexec / name, [real], f"{shim} {more}")
-            d.machines = Machines(d, alpha=[GPUS["alpha"]], beta=[GPUS["beta"]])
-            try:
-                d.host.start()
-                for name in ("alpha", "beta"):
-                    d.machines.set(name, "running")
-                    d.pair(name)
+            with running(d, plain):
                 yield d
-            finally:
-                d.machines.close()
 
 
 def holders(d):
@@ -201,6 +223,21 @@ def a_guest_that_goes_gives_it_back():
         is_quiet(d)
 
 
+def a_guest_of_plain_qemu():
+    """It cannot be given devices, but it can share them."""
+    with desk(plain=True) as d:
+        switch(d, "alpha")
+        typed_there(d)
+        answer = d.host.ask("switch", "beta")
+        check_eq(answer.rc, 1, answer.text)
+        check("not libvirt's" in answer.text, answer.text)
+        all_at(d, "alpha")
+        typed_there(d)
+        d.relays["alpha"].stop()
+        all_at(d, "host")
+        is_quiet(d)
+
+
 def killed_va_input():
     with desk() as d:
         switch(d, "alpha")
@@ -259,4 +296,4 @@ def pulled_out_and_back():
 if __name__ == "__main__":
     run_cases(a_key_that_stays_down, shared_with_the_seat, a_hotkey_brings_it_home,
               waits_for_keys_to_be_up, nobody_listens, a_guest_that_goes_gives_it_back,
-              killed_va_input, killed_va_hostd, rescue_in_the_middle, pulled_out_and_back)
+              a_guest_of_plain_qemu, killed_va_input, killed_va_hostd, rescue_in_the_middle, pulled_out_and_back)
