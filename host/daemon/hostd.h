@@ -87,8 +87,9 @@ struct hostd {
 	char asked[SEAT_ASKED]
 		  [NAME_MAX_LEN + 1]; /* to whom the seat was to go, the last one last */
 	int n_asked;
-	bool holder_answered; /* the holder has had a session since it has the seat */
-	int given_by;         /* the lost holder; the seat is being given on */
+	bool holder_answered;        /* the holder has had a session since it has the seat */
+	int given_by;                /* the lost holder; the seat is being given on */
+	char heir[NAME_MAX_LEN + 1]; /* to whom */
 	unsigned int give_tries;
 	uint64_t given_switch; /* number of the one that failed to */
 	sd_event_source *give_again;
