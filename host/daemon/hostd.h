@@ -90,8 +90,9 @@ struct hostd {
 	char asked[SEAT_ASKED]
 		  [NAME_MAX_LEN + 1]; /* to whom the seat was to go, the last one last */
 	int n_asked;
-	bool holder_answered; /* the holder has had a session since it has the seat */
-	int given_by;         /* the lost holder; the seat is being given on */
+	bool holder_answered;        /* the holder has had a session since it has the seat */
+	int given_by;                /* the lost holder; the seat is being given on */
+	char heir[NAME_MAX_LEN + 1]; /* to whom */
 	unsigned int give_tries;
 	bool give_home;        /* to the host, whoever was asked for before */
 	uint64_t given_switch; /* number of the one that failed to */
@@ -211,7 +212,8 @@ void inputs_reload(struct hostd *h); /* the configuration is another one */
 /* Guests, or what they hold, have changed. */
 void inputs_refresh(struct hostd *h);
 void inputs_world(struct hostd *h, struct world *w);
-/* The seat's holder may be known now: who shares has what it had before va-hostd started. */
+/* The world has changed: a guest that shares may be off; or the seat's holder may be known, and
+ * is to share what it did before va-hostd started. */
 void inputs_catch_up(struct hostd *h);
 /*
  * Gives device to a guest that runs, taking it from another guest if need be; takes it from a

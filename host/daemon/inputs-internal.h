@@ -10,16 +10,16 @@
 
 #define INPUT_WHY_SIZE 192
 
-/* A device on its way: into the guest uuid, or out of it. One at a time for each input. */
+/* A device on its way: into the guest, or out of it. One at a time for each input. */
 struct move {
 	bool attach;
-	char uuid[VIRT_UUID_SIZE];
+	char guest[NAME_MAX_LEN + 1];
 	struct virt_usb usb; /* detach of what was pulled out: where it was */
 	uint64_t until_ms;
 	inputs_done_fn *done; /* NULL: nobody asked, it follows the seat by itself */
 	void *userdata;
 	bool clearing; /* an attach that first takes it from somebody else */
-	char from[VIRT_UUID_SIZE];
+	char from[NAME_MAX_LEN + 1];
 	struct virt_doing *doer; /* not NULL: libvirt is being asked */
 };
 
@@ -27,14 +27,14 @@ struct share_call;
 
 struct input {
 	struct inputs *all;
-	bool present;                 /* exactly one device fits, and is plugged in */
-	struct usb_device usb;        /* then, and the last one otherwise */
-	char problem[INPUT_WHY_SIZE]; /* why not present */
-	bool keyboard, pointer;       /* as last seen: it shows less while a guest has it */
-	bool owed;                    /* plugged in while a guest has the seat: shall go there */
-	bool fresh;                   /* nobody has decided where it belongs since we started */
-	char shared[VIRT_UUID_SIZE];  /* the guest that has it by sharing; "": none */
-	struct share_call *sharing;   /* not NULL: va-input is being asked */
+	bool present;                  /* exactly one device fits, and is plugged in */
+	struct usb_device usb;         /* then, and the last one otherwise */
+	char problem[INPUT_WHY_SIZE];  /* why not present */
+	bool keyboard, pointer;        /* as last seen: it shows less while a guest has it */
+	bool owed;                     /* plugged in while a guest has the seat: shall go there */
+	bool fresh;                    /* nobody has decided where it belongs since we started */
+	char shared[NAME_MAX_LEN + 1]; /* the guest that has it by sharing; "": none */
+	struct share_call *sharing;    /* not NULL: va-input is being asked */
 	unsigned int tries;
 	bool moving;
 	struct move move, next; /* next: asked for meanwhile */
@@ -60,6 +60,8 @@ struct inputs {
 /* inputs.c */
 void inputs_scan(struct inputs *s);
 struct guest *inputs_holder(struct hostd *h, uint16_t bus, uint16_t device);
+/* libvirt can give it devices, or it shares them. */
+bool inputs_may_have(const struct guest *g);
 bool inputs_guest_has(const struct guest *g, uint16_t bus, uint16_t device);
 
 /* inputs-move.c */

@@ -50,7 +50,7 @@ static void move_end(struct input *in, int error, const char *detail)
 
 	if (in->turning && !in->has_next) { /* nobody has asked for it back */
 		in->next = (struct move){ .until_ms = hostd_now_ms() + FOLLOW_LIMIT_MS };
-		memcpy(in->next.uuid, end.uuid, sizeof(end.uuid));
+		memcpy(in->next.guest, end.guest, sizeof(end.guest));
 		in->has_next = true;
 	}
 	in->moving = in->turning = false;
@@ -81,9 +81,9 @@ static void move_end(struct input *in, int error, const char *detail)
 }
 
 /* What libvirt has done, before its watcher tells. */
-static void note_moved(struct hostd *h, const char *uuid, const struct virt_usb *usb, bool has)
+static void note_moved(struct hostd *h, const char *guest, const struct virt_usb *usb, bool has)
 {
-	struct guest *g = guest_find_uuid(h, uuid);
+	struct guest *g = guest_find(h, guest);
 
 	if (!g || inputs_guest_has(g, usb->bus, usb->device) == has)
 		return;
@@ -108,7 +108,7 @@ static void on_virt_done(void *userdata, int error, const char *detail)
 		move_end(in, error, detail);
 		return;
 	}
-	note_moved(hostd_of(in), m->clearing ? m->from : m->uuid, &m->usb, given);
+	note_moved(hostd_of(in), m->clearing ? m->from : m->guest, &m->usb, given);
 	if (m->clearing) {
 		m->clearing = false;
 		sd_event_source_set_enabled(in->later, SD_EVENT_ONESHOT);
@@ -147,13 +147,13 @@ static void ask_share(struct input *in, const struct guest *to)
 		move_end(in, error, why);
 }
 
-static void ask_virt(struct input *in, uint32_t op, const char *uuid)
+static void ask_virt(struct input *in, uint32_t op, const struct guest *g)
 {
 	struct virt_request r = { .head.op = op, .usb = in->move.usb };
 	uint64_t now = hostd_now_ms();
 	int error = -ETIMEDOUT;
 
-	snprintf(r.uuid, sizeof(r.uuid), "%s", uuid);
+	snprintf(r.uuid, sizeof(r.uuid), "%s", g->uuid);
 	if (in->move.until_ms > now) {
 		r.limit_ms = (uint32_t)(in->move.until_ms - now);
 		error = virt_do(hostd_of(in), &r, on_virt_done, in, &in->move.doer);
@@ -167,7 +167,7 @@ static void ask_virt(struct input *in, uint32_t op, const char *uuid)
 
 static void step_attach(struct input *in)
 {
-	struct guest *to = guest_find_uuid(hostd_of(in), in->move.uuid), *has;
+	struct guest *to = guest_find(hostd_of(in), in->move.guest), *has;
 	char text[NAME_MAX_LEN + 48];
 
 	inputs_scan(in->all);
@@ -190,23 +190,23 @@ static void step_attach(struct input *in)
 		move_end(in, 0, "it has the device already");
 	} else if (has && has != to) {
 		in->move.clearing = true;
-		snprintf(in->move.from, sizeof(in->move.from), "%s", has->uuid);
+		snprintf(in->move.from, sizeof(in->move.from), "%s", has->name);
 		if (in->shared[0])
 			ask_share(in, NULL);
 		else
-			ask_virt(in, VIRT_DETACH_USB, has->uuid);
+			ask_virt(in, VIRT_DETACH_USB, has);
 	} else if (inputs_guest_shares(to)) {
 		ask_share(in, to);
 	} else {
-		ask_virt(in, VIRT_ATTACH_USB, in->move.uuid);
+		ask_virt(in, VIRT_ATTACH_USB, to);
 	}
 }
 
 static void step_detach(struct input *in)
 {
-	struct guest *from = guest_find_uuid(hostd_of(in), in->move.uuid);
+	struct guest *from = guest_find(hostd_of(in), in->move.guest);
 
-	if (in->shared[0] && !strcmp(in->shared, in->move.uuid)) {
+	if (in->shared[0] && !strcmp(in->shared, in->move.guest)) {
 		ask_share(in, NULL);
 		return;
 	}
@@ -215,7 +215,7 @@ static void step_detach(struct input *in)
 	if (!from || from->virt_state == VIRT_STATE_OFF || !in->move.usb.bus)
 		move_end(in, 0, "it does not have the device");
 	else
-		ask_virt(in, VIRT_DETACH_USB, in->move.uuid);
+		ask_virt(in, VIRT_DETACH_USB, from);
 }
 
 static int on_later(sd_event_source *s, void *userdata)
@@ -270,7 +270,7 @@ static struct guest *seat_guest(const struct input *in)
 	const struct world *w = hostd_world(h);
 	struct guest *g = w->holder > 0 ? h->guests[w->holder] : NULL;
 
-	if (!g || !g->uuid[0] || !guest_is_running(g))
+	if (!g || !inputs_may_have(g) || !guest_is_running(g))
 		return NULL;
 	if (in->keyboard && g->state != LINK_UP && !w->fixed_keyboard)
 		return NULL;
@@ -293,7 +293,7 @@ void inputs_settle(struct input *in)
 		in->owed = in->fresh; /* the seat's holder may not be known yet */
 		return;
 	}
-	snprintf(m.uuid, sizeof(m.uuid), "%s", g->uuid);
+	snprintf(m.guest, sizeof(m.guest), "%s", g->name);
 	log_info("input %s is there; %s has the seat", name_of(in), g->name);
 	move_start(in, &m);
 }

@@ -39,7 +39,7 @@ struct share_call {
 	struct input *in; /* NULL: nobody wants to know */
 	share_done_fn *done;
 	bool given;
-	char uuid[VIRT_UUID_SIZE];
+	char guest[NAME_MAX_LEN + 1];
 };
 
 /* --- virtual devices -----------------------------------------------------------------------------
@@ -189,7 +189,7 @@ static void on_routed(enum worker_fate fate, const void *msg, size_t size, int f
 	/* whatever went wrong, va-input has let go of it */
 	end.in->shared[0] = '\0';
 	if (error == 0 && end.given)
-		memcpy(end.in->shared, end.uuid, sizeof(end.uuid));
+		memcpy(end.in->shared, end.guest, sizeof(end.guest));
 	end.done(end.in, error, words_of(error));
 }
 
@@ -243,7 +243,7 @@ int inputs_share(struct input *in, const struct guest *to, uint32_t limit_ms, sh
 	}
 	*c = (struct share_call){ .in = in, .done = done, .given = to != NULL };
 	if (to)
-		memcpy(c->uuid, to->uuid, sizeof(c->uuid));
+		memcpy(c->guest, to->name, sizeof(c->guest));
 	r = hotkey_route(
 		h, in->usb.path, sink, to ? limit_ms * 1000ull : RELEASE_USEC, on_routed, c);
 	if (r < 0) {
@@ -281,7 +281,7 @@ void inputs_share_look(struct inputs *s)
 {
 	for (int i = 0; i < s->n; i++) {
 		struct input *in = &s->list[i];
-		const struct guest *g = in->shared[0] ? guest_find_uuid(s->h, in->shared) : NULL;
+		const struct guest *g = in->shared[0] ? guest_find(s->h, in->shared) : NULL;
 
 		if (!in->shared[0] || (g && guest_world_state(g) != WORLD_OFF))
 			continue;

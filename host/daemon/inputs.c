@@ -26,6 +26,11 @@ bool inputs_guest_has(const struct guest *g, uint16_t bus, uint16_t device)
 	return false;
 }
 
+bool inputs_may_have(const struct guest *g)
+{
+	return g->uuid[0] || inputs_guest_shares(g);
+}
+
 struct guest *inputs_holder(struct hostd *h, uint16_t bus, uint16_t device)
 {
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
@@ -36,7 +41,7 @@ struct guest *inputs_holder(struct hostd *h, uint16_t bus, uint16_t device)
 		const struct input *in = &h->inputs->list[i];
 
 		if (in->shared[0] && in->usb.bus == bus && in->usb.device == device)
-			return guest_find_uuid(h, in->shared);
+			return guest_find(h, in->shared);
 	}
 	return NULL;
 }
@@ -49,7 +54,7 @@ void inputs_world(struct hostd *h, struct world *w)
 	w->fixed_keyboard = s && s->fixed_keyboard;
 	for (int i = 0; i < w->n_devices; i++) {
 		const struct input *in = &s->list[i];
-		const struct guest *g = in->turning ? guest_find_uuid(h, in->move.uuid)
+		const struct guest *g = in->turning ? guest_find(h, in->move.guest)
 					: in->present
 						? inputs_holder(h, in->usb.bus, in->usb.device)
 						: NULL;
@@ -112,7 +117,7 @@ static void tidy(struct input *in, const struct usb_device *old)
 
 	if (!g || !g->uuid[0])
 		return;
-	snprintf(m.uuid, sizeof(m.uuid), "%s", g->uuid);
+	snprintf(m.guest, sizeof(m.guest), "%s", g->name);
 	(void)inputs_move(in, &m); /* busy: it stays there, and harms nobody */
 }
 
@@ -197,6 +202,8 @@ void inputs_refresh(struct hostd *h)
 
 void inputs_catch_up(struct hostd *h)
 {
+	if (h->inputs)
+		inputs_share_look(h->inputs);
 	for (int i = 0; h->inputs && i < h->inputs->n; i++)
 		if (h->inputs->list[i].fresh && h->inputs->list[i].owed)
 			inputs_settle(&h->inputs->list[i]);
@@ -231,9 +238,9 @@ static int move_device(struct hostd *h, int device, int machine, bool attach, ui
 		machine >= HOSTD_MAX_MACHINES)
 		return -EINVAL;
 	g = h->guests[machine];
-	if (!g || !g->uuid[0])
+	if (!g || !inputs_may_have(g))
 		return -ENOTCONN; /* not libvirt's */
-	snprintf(m.uuid, sizeof(m.uuid), "%s", g->uuid);
+	snprintf(m.guest, sizeof(m.guest), "%s", g->name);
 	s->list[device].owed = s->list[device].fresh = false; /* somebody has decided */
 	return inputs_move(&s->list[device], &m);
 }

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "host/daemon/seat-internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define GIVE_TRIES      10
@@ -38,6 +39,17 @@ static int on_give_again(sd_event_source *s, uint64_t usec, void *userdata)
 	return 0;
 }
 
+/* Who cannot have the seat is not tried again: the next one who was asked for is, then the host. */
+static void forget_heir(struct hostd *h)
+{
+	int n = 0;
+
+	for (int i = 0; i < h->n_asked; i++)
+		if (strcmp(h->asked[i], h->heir) != 0)
+			memmove(h->asked[n++], h->asked[i], sizeof(h->asked[0]));
+	h->n_asked = n;
+}
+
 /* A monitor that just switches is deaf for a while, and a GPU may be on its way back. */
 static void on_given(void *userdata, enum exit_code code, const char *text)
 {
@@ -46,6 +58,7 @@ static void on_given(void *userdata, enum exit_code code, const char *text)
 	if (code == EXIT_CODE_OK || code == EXIT_CODE_UNCONFIRMED || code == EXIT_CODE_BUSY)
 		return;
 	h->given_switch = h->n_switches;
+	forget_heir(h);
 	if (++h->give_tries < GIVE_TRIES &&
 		sd_event_add_time_relative(h->event, &h->give_again, CLOCK_BOOTTIME,
 			GIVE_PAUSE_USEC, 100000, on_give_again, h) >= 0)
@@ -63,6 +76,7 @@ static void give_on(struct hostd *h, int loser)
 
 	if (heir > WORLD_HOST)
 		i.target = h->machines[heir].name;
+	snprintf(h->heir, sizeof(h->heir), "%s", i.target);
 	log_info("giving the seat to %s", i.target);
 	h->holder_moved = true;
 	h->given_by = loser;

@@ -193,7 +193,7 @@ def a_guests_own_hotkey():
     with desk() as d:
         agent, nodes = d.guests["alpha"], d.dir / "nodes"
         nodes.mkdir()
-        check(not children(agent, "va-input"), "va-input runs where no hotkey is configured")
+        check(not joined.children(agent.process.pid, "va-input"), "va-input runs where no hotkey is configured")
         agent.stop()
         conf = agent.dir / "conf"
         conf.write_text(f"{conf.read_text()}[hotkey]\nhost = leftctrl+rightctrl\n")
@@ -219,11 +219,6 @@ def a_guests_own_hotkey():
             press(key, 1)
         d.host.wait_log("outcome=denied", 10, mark)
         check_eq(d.host.holder(), "host")
-
-
-def children(agent, program):
-    return [p for p in os.listdir("/proc") if p.isdigit() and
-            agent.process.pid == joined.parent(p) and joined.runs(p, program)]
 
 
 def rescue_in_the_middle():

@@ -9,6 +9,7 @@ given the USB devices.
 import contextlib
 import os
 import signal
+import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -32,13 +33,42 @@ BUTTONS = "1f0000 0 0 0 0\n"
 BOTH = {(1, 5), (1, 6)}
 
 
+class NoMachines:
+    """Both guests are plain QEMU's: nobody can give them a device."""
+
+    def usb(self, _name):
+        return set()
+
+    def log(self):
+        return []
+
+
 @contextlib.contextmanager
-def desk():
+def running(d, plain):
+    """Both guests run and are paired."""
+    d.machines = NoMachines() if plain else Machines(d, alpha=[GPUS["alpha"]], beta=[GPUS["beta"]])
+    try:
+        d.host.start()
+        for name in ("alpha", "beta"):
+            if plain:
+                d.guests[name].start()
+            else:
+                d.machines.set(name, "running")
+            d.pair(name)
+        yield
+    finally:
+        if not plain:
+            d.machines.close()
+
+
+@contextlib.contextmanager
+def desk(plain=False):
     with UsbDesk() as usb:
         usb.plug("1-1", 5, "046d:c31c", KEYBOARD)
         usb.plug("1-2", 6, "046d:c077", MOUSE)
         press, move, sent = usb.node(3, "1-1"), usb.node(4, "1-2", BUTTONS), usb.uinput()
-        with Joined("alpha", "beta", monitor=True, start=False, config=CONFIG) as d:
+        config = CONFIG.replace("fake:///", "none") if plain else CONFIG
+        with Joined("alpha", "beta", monitor=True, start=False, config=config) as d:
             d.usb, d.press, d.move, d.sent = usb, press, move, sent
             path = d.host.config_dir / "guests.d/alpha.conf"
             path.write_text(path.read_text() + "input = evdev\n")
@@ -48,15 +78,8 @@ def desk():
                 real = d.host.libexec / f"{name}.real"
                 (d.host.libexec / name).rename(real)
                 wrapper(d.host.libexec / name, [real], f"{shim} {more}")
-            d.machines = Machines(d, alpha=[GPUS["alpha"]], beta=[GPUS["beta"]])
-            try:
-                d.host.start()
-                for name in ("alpha", "beta"):
-                    d.machines.set(name, "running")
-                    d.pair(name)
+            with running(d, plain):
                 yield d
-            finally:
-                d.machines.close()
 
 
 def holders(d):
@@ -201,6 +224,23 @@ def a_guest_that_goes_gives_it_back():
         is_quiet(d)
 
 
+def a_guest_of_plain_qemu():
+    """It cannot be given devices, but it can share them."""
+    with desk(plain=True) as d:
+        switch(d, "alpha")
+        typed_there(d)
+        answer = d.host.ask("switch", "beta")
+        check_eq(answer.rc, 1, answer.text)
+        check("not libvirt's" in answer.text, answer.text)
+        all_at(d, "alpha")
+        typed_there(d)
+        # beta was asked for last, but cannot have the seat: it is the host's in the end
+        d.relays["alpha"].stop()
+        d.monitor.wait_shown(INPUTS["host"], 30)
+        all_at(d, "host")
+        is_quiet(d)
+
+
 def killed_va_input():
     with desk() as d:
         switch(d, "alpha")
@@ -224,6 +264,42 @@ def killed_va_hostd():
         d.host.kill()
         d.host.start()
         all_at(d, "host", 40)
+
+
+def kept_by_systemd():
+    """The virtual device is handed to systemd's store, and what comes back from there is used: QEMU
+    would not open another one."""
+    with desk() as d:
+        d.host.stop()
+        path = d.dir / "notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as store:
+            store.bind(str(path))
+            store.settimeout(10)
+            d.host.env["NOTIFY_SOCKET"] = str(path)
+            d.host.start()
+            kept = []
+            while not kept:
+                text, kept, _flags, _from = socket.recv_fds(store, 4096, 1)
+            check_eq(sorted(text.decode().split()), ["FDNAME=evdev-alpha", "FDSTORE=1"])
+        d.host.stop()
+        d.sent()
+        del d.host.env["NOTIFY_SOCKET"]
+        wrap = d.host.libexec / "va-hostd"
+        head, _, rest = wrap.read_text().partition("\n")
+        other = d.usb.other_uinput()
+        wrap.write_text(f"{head}\nexport LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=evdev-alpha\n"
+                        f"exec 3<>{d.usb.root}/dev/uinput2\n{rest}")
+        d.host.start()
+        d.host.wait_session("alpha")
+        for fd in kept:
+            os.close(fd)
+        switch(d, "alpha")
+        wait_for(other, 10, "that all keys were released there")
+        tap(d, A)
+        events = []
+        wait_for(lambda: events.extend(other()) or len(events) >= 4, 10, "what is typed")
+        check_eq(events[-4:], [(1, A, 1), SYN, (1, A, 0), SYN], "at the device that was kept")
+        check_eq(d.sent(), [], "at another one")
 
 
 def rescue_in_the_middle():
@@ -259,4 +335,5 @@ def pulled_out_and_back():
 if __name__ == "__main__":
     run_cases(a_key_that_stays_down, shared_with_the_seat, a_hotkey_brings_it_home,
               waits_for_keys_to_be_up, nobody_listens, a_guest_that_goes_gives_it_back,
-              killed_va_input, killed_va_hostd, rescue_in_the_middle, pulled_out_and_back)
+              a_guest_of_plain_qemu, killed_va_input, killed_va_hostd, kept_by_systemd,
+              rescue_in_the_middle, pulled_out_and_back)

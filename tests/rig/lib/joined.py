@@ -97,24 +97,22 @@ class DeskHost(Host):
 
     def pids(self, program):
         """Of the daemon's own processes of that program."""
-        found = []
-        for folder in os.listdir("/proc"):
-            try:
-                if folder.isdigit() and parent(folder) == self.process.pid and \
-                        runs(folder, program):
-                    found.append(int(folder))
-            except OSError:
-                continue
-        return sorted(found)
+        return children(self.process.pid, program)
 
 
-def runs(pid, program):
-    return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == program
-
-
-def parent(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        return int(f.read().rsplit(")", 1)[1].split()[1])
+def children(pid, program):
+    """The processes that pid has started and that run that program."""
+    found = []
+    for folder in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{folder}/stat") as f:
+                parent = int(f.read().rsplit(")", 1)[1].split()[1])
+            if parent == pid and \
+                    os.path.basename(os.readlink(f"/proc/{folder}/exe")) == program:
+                found.append(int(folder))
+        except OSError:  # it has ended meanwhile
+            continue
+    return sorted(found)
 
 
 class Agent(base.Closing):
