@@ -103,7 +103,7 @@ check-rig-c:
 	$(Q)sh tests/deps.sh check
 	$(Q)$(MAKE) --no-print-directory all rig $(if $(DPKG),deb)
 	$(Q)$(if $(DPKG),VA_DEBS=$(abspath $(BUILD))/deb) VA_LONG=$(LONG) python3 tests/rig/run.py c \
-		--build $(BUILD) --limit $(if $(LONG),1500,600) $(if $(TEST),--test $(TEST))
+		--build $(BUILD) --limit 900 $(if $(TEST),--test $(TEST))
 
 # the story, on a machine without a spare GPU and without a guest
 demo:

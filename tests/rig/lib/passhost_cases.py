@@ -2,8 +2,8 @@
 """What the cases of rig C share: one booted PassHost, mended between them."""
 from . import base
 from .base import wait_for
-from .passhost import (GUEST_INITRD, GUEST_KERNEL, HOME, HOSTD_LOG, INPUTS, KEYBOARD_2, TABLET,
-                       PassHost)
+from .passhost import (GUEST_INITRD, GUEST_KERNEL, HOME, HOSTD_LOG, INPUTS, KEYBOARD_1,
+                       KEYBOARD_2, TABLET, PassHost)
 from .suite import check, check_eq
 
 # the second of two keyboards that differ in nothing but their port
@@ -41,23 +41,29 @@ def host():
 
 
 def _mend(m):
-    """After a case that failed; one that did not has left nothing."""
-    m.run(["pkill", "-9", "-x", "va-hostd"])
-    m.stop_hostd(9)
-    m.check(["sh", "-c", f"rm -rf {HOSTD_LOG} {GUEST_INITRD} {GUEST_KERNEL} /var/lib/virt-aid/* "
-             "/etc/virt-aid/gpu.conf; find /run/virt-aid -maxdepth 1 -type f -delete; :"])
+    """After a case that failed; one that did not has left definitions only."""
+    if m.hostd is not None:
+        m.signal(m.hostd, 9)
+        m.hostd = None
+    m.run(["sh", "-c", FORGET])
     if m.virsh("uri", ok=False).rc:
         m.start_libvirt()
     m.forget_guests()
-    m.run(["va-gpu", "recover"])
-    for port in set("123") - set(m.usb()):
-        m.plug(port)
-    if m.state() != m.normal:
-        print(f"# mending {m.state()}")
+    now = m.state()
+    if now != m.normal or len(m.usb()) < len(USB_PORTS):
+        print(f"# mending {now}")
+        m.run(["va-gpu", "recover"])
+        for port in USB_PORTS - set(m.usb()):
+            m.plug(port)
         m.check(["sh", "-c", MEND])
         check_eq(m.state(), m.normal, "the host, mended")
 
 
+USB_PORTS = {KEYBOARD_1, KEYBOARD_2, TABLET}
+FORGET = f"""pkill -9 -x va-hostd; while pgrep -x va-hostd; do :; done
+rm -rf {HOSTD_LOG} {GUEST_INITRD} {GUEST_KERNEL} /var/lib/virt-aid/* /etc/virt-aid/gpu.conf
+find /run/virt-aid -maxdepth 1 -type f -delete
+"""
 MEND = """rm -f /run/virt-aid/gpu/*
 """ + "".join(f"""
 d=/sys/bus/pci/devices/{a}
