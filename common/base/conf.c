@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BOM "\xef\xbb\xbf" /* some editors' mark of UTF-8 */
+
 struct conf_reader {
 	const char *next, *end;
 	struct conf_at at;
@@ -181,6 +183,11 @@ static char *feed(char *buf, int size, void *stream)
 		case '[': take_section(r, line); continue;
 		default: break;
 		}
+		/* of the first line that it is given inih takes one off, and looks behind it */
+		if (!strncmp(line, BOM, strlen(BOM))) {
+			conf_error(&r->at, "begins with a byte order mark; remove it");
+			continue;
+		}
 		if (!has_equals(line)) {
 			conf_error(&r->at, "is neither a comment nor \"key = value\"");
 			continue;
@@ -206,8 +213,8 @@ int conf_parse(const char *file, const char *text, size_t len, conf_entry_fn *en
 	};
 
 	r.at = (struct conf_at){ .file = file, .section = r.section, .report = report };
-	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
-		r.next += 3; /* some editors' mark of UTF-8 */
+	if (len >= strlen(BOM) && !memcmp(text, BOM, strlen(BOM)))
+		r.next += strlen(BOM);
 	if (ini_parse_stream(feed, &r, on_entry, &r) != 0 && report->n_errors == r.n_errors_before)
 		conf_report_add(report, file, 0, "cannot be parsed");
 	return report->n_errors == r.n_errors_before ? 0 : -EINVAL;

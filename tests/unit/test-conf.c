@@ -140,6 +140,16 @@ static void errors_name_their_line(void)
 	}
 }
 
+/* inih takes the mark off the first line that it sees, which would then be a section. */
+static void a_byte_order_mark_is_first_or_wrong(void)
+{
+	struct config c;
+
+	CHECK(parse(&c, "\n\xef\xbb\xbf[f: x = y\n") < 0);
+	CHECK_STR(c.report.text, "f.conf:2: begins with a byte order mark; remove it\n");
+	CHECK(parse(&c, "\xef\xbb\xbf\xef\xbb\xbf[host]\n") < 0);
+}
+
 static void a_line_is_never_continued(void)
 {
 	struct config c;
@@ -304,6 +314,7 @@ static void files_that_are_not_obeyed(void)
 
 TEST_MAIN({ "what_is_taken", what_is_taken }, { "long_names_are_whole", long_names_are_whole },
 	{ "errors_name_their_line", errors_name_their_line },
+	{ "a_byte_order_mark_is_first_or_wrong", a_byte_order_mark_is_first_or_wrong },
 	{ "a_line_is_never_continued", a_line_is_never_continued },
 	{ "a_bad_section_ends_at_the_next", a_bad_section_ends_at_the_next },
 	{ "long_lines", long_lines }, { "a_nul_is_no_end", a_nul_is_no_end }, { "values", values },
