@@ -25,6 +25,7 @@
 #include "host/daemon/config.h"
 #include "host/daemon/execute.h"
 #include "host/daemon/guest.h"
+#include "host/daemon/learned.h"
 #include "host/daemon/seat-journal.h"
 #include "host/daemon/plan.h"
 
@@ -32,6 +33,7 @@
 #define SEAT_ASKED         8
 #define HOSTD_MAX_GPUS     16
 
+struct cables;
 struct power;
 struct inputs;
 struct events;
@@ -74,6 +76,7 @@ struct hostd {
 	struct ddc_display displays[DDC_MAX_DISPLAYS];
 	int n_displays;
 	bool detected; /* the host has looked at its monitors once */
+	struct cables *cables;
 	struct execution *execution;
 	struct seat_request seat_request; /* of the execution; zeros: nobody to tell */
 	struct seat_request home_after;   /* waits for its end; done NULL: nobody */
@@ -169,8 +172,20 @@ bool monitors_display_is_valid(const struct ddc_display *d);
 void monitors_learn(struct hostd *h, int monitor, int input, int32_t value);
 /* Nothing is known of any monitor (any more). */
 void monitors_forget(struct hostd *h);
+void monitors_forget_one(struct hostd *h, int monitor);
 /* "no such monitor", ...: for people */
 const char *ddc_status_text(uint32_t status);
+
+/* --- cables.c: monitors that nobody configured
+ * ------------------------------------------------------ */
+int cables_start(struct hostd *h); /* reads what was seen before */
+void cables_stop(struct hostd *h);
+/* The host has detected its monitors: the guests are asked what they see. */
+void cables_host_looked(struct hostd *h);
+/* Look again, if there is a monitor that nobody configured. */
+void cables_look(struct hostd *h);
+/* A section for host.conf for each such monitor. */
+void cables_show(struct hostd *h, struct control_client *client);
 
 /* --- virt.c: libvirt, through va-virt
  * ---------------------------------------------------------------- */
@@ -219,8 +234,9 @@ void inputs_come_home(struct hostd *h);
 /* Nobody wants to know any more. */
 void inputs_forget(struct hostd *h, const void *userdata);
 
-/* --- hotkey.c: hotkeys on the keyboards that the host has ------------------------------------------ */
-#define EVDEV_NUMBER_MAX 1024 /* eventN: as many as the kernel has minors for */
+/* --- hotkey.c: hotkeys on the keyboards that the host has
+ * ------------------------------------------ */
+#define EVDEV_NUMBER_MAX 1024      /* eventN: as many as the kernel has minors for */
 int hotkey_start(struct hostd *h); /* nothing where none is configured */
 void hotkey_stop(struct hostd *h);
 
