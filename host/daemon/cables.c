@@ -23,6 +23,7 @@ struct cables {
 	uint64_t round;
 	struct learned_sight seen[SEEN_MAX]; /* by guests, in this round */
 	int n_seen;
+	const struct config *checked; /* compared with what is seen; said once of each */
 };
 
 /* A file's word is taken for a monitor that is there, too; never for one that is not. */
@@ -196,10 +197,68 @@ static void ask(struct guest *g)
 		free(a);
 }
 
+/* Of a configured monitor: the host sees it at a graphics card that no input of it names. */
+static void check_display(const struct hostd *h, const struct ddc_display *d)
+{
+	const struct world_monitor *m = configured(h, d->key);
+	bool named = false;
+
+	if (!m || m->found || !d->pci[0] || d->twin)
+		return;
+	for (int i = 0; i < m->n_inputs; i++)
+		named = named || !strcmp(m->inputs[i].gpu, d->pci);
+	if (!named)
+		log_warn("monitor %s: the host sees it at %s (%s), of which host.conf says "
+			 "nothing; if it is to show that, add: input.NAME = VALUE %s",
+			m->name, escape(d->pci), escape(d->connector), escape(d->pci));
+}
+
+/* Of a configured monitor: an input's graphics card is the host's, which sees it elsewhere only. */
+static void check_inputs(const struct hostd *h, const struct world *w, int monitor)
+{
+	const struct world_monitor *m = &h->config->monitors[monitor];
+
+	for (int i = 0; i < m->n_inputs && !m->found; i++) {
+		const char *elsewhere = NULL;
+
+		for (int k = 0; k < h->n_displays; k++) {
+			const struct ddc_display *d = &h->displays[k];
+
+			if (strcmp(d->key, m->key) || !d->pci[0])
+				continue;
+			if (!strcmp(d->pci, m->inputs[i].gpu)) {
+				elsewhere = NULL;
+				break;
+			}
+			elsewhere = d->pci;
+		}
+		if (elsewhere && !world_is_lent(w, m->inputs[i].gpu))
+			log_warn("monitor %s: host.conf says that input %s is cabled to %s, but "
+				 "the host sees it at %s only; host.conf is followed",
+				m->name, m->inputs[i].name, m->inputs[i].gpu, escape(elsewhere));
+	}
+}
+
+static void compare(struct hostd *h)
+{
+	const struct world *w = hostd_world(h);
+
+	if (h->cables->checked == h->config || h->n_displays == 0)
+		return;
+	if (h->config->libvirt[0] && !h->virt_synced)
+		return; /* nobody knows yet what is lent; at the next look */
+	h->cables->checked = h->config;
+	for (int i = 0; i < h->n_displays; i++)
+		check_display(h, &h->displays[i]);
+	for (int m = 0; m < h->config->n_monitors; m++)
+		check_inputs(h, w, m);
+}
+
 void cables_host_looked(struct hostd *h)
 {
 	if (!h->cables)
 		return;
+	compare(h);
 	h->cables->round++;
 	h->cables->n_seen = 0;
 	if (!is_wanted(h))
