@@ -184,6 +184,27 @@ static bool halves_agree(const struct stage *s)
 	return true;
 }
 
+/* Each write can be undone, is followed by the next who would write, and the last is verified. */
+static bool write_is_followed(const struct world *w, const struct step *t)
+{
+	const struct world_monitor *m = &w->monitors[t->monitor];
+	const struct step *next = t + 1;
+
+	if (t->kind != STEP_WRITE)
+		return true;
+	ENSURE(t->undo_input == (m->shown >= 0 ? m->shown : world_input_of(w, m, w->holder)));
+	if (t->may_fail)
+		return true;
+	if (next->kind == STEP_WRITE && next->monitor == t->monitor) {
+		ENSURE(next->only_if_failed && next->input == t->input);
+		ENSURE(next->actor != t->actor);
+		return true;
+	}
+	ENSURE(m->unreadable || (next->kind == STEP_CHECK && next->monitor == t->monitor &&
+					next->input == t->input));
+	return true;
+}
+
 static bool plan_is_sound(const struct world *w, const struct intent *i, const struct plan *p)
 {
 	static struct stage s;
@@ -204,6 +225,7 @@ static bool plan_is_sound(const struct world *w, const struct intent *i, const s
 
 		ENSURE(p->steps[n].kind != STEP_SEAT || n == p->n_steps - 1);
 		ENSURE(shown_side_is_first(&s, &p->steps[n]));
+		ENSURE(write_is_followed(w, &p->steps[n]));
 		if (!act(&s, w, &p->steps[n]))
 			return false;
 		/* no step takes the keyboard out of reach */
