@@ -26,10 +26,10 @@ struct cables {
 	const struct config *checked; /* compared with what is seen; said once of each */
 };
 
-/* A file's word is taken for a monitor that is there, too; never for one that is not. */
-static const struct world_monitor *configured(const struct hostd *h, const char *key)
+/* Configured, or found and used like one (m->found). */
+static struct world_monitor *configured(const struct hostd *h, const char *key)
 {
-	const struct config *c = h->config;
+	struct config *c = h->config;
 
 	for (int i = 0; i < c->n_monitors; i++)
 		if (!strcmp(c->monitors[i].key, key))
@@ -111,7 +111,7 @@ static void keep(struct hostd *h, const struct learned_sight *s)
 static void adopt(struct hostd *h, const char *key)
 {
 	struct config *c = h->config;
-	struct world_monitor *m = (struct world_monitor *)configured(h, key), fresh;
+	struct world_monitor *m = configured(h, key), fresh;
 
 	if (learned_monitor(&h->cables->learned, key, &fresh) < 2 || seat_is_busy(h))
 		return;
