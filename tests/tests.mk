@@ -70,7 +70,10 @@ rig: sim $(RIGINIT) $(BUILD)/tests/unit/test-share-kernel
 
 # the programs of the benchmark
 LINKBENCH := $(BUILD)/tests/bench/manyguests $(BUILD)/tests/bench/handshakes
-BENCH := $(LINKBENCH) $(BUILD)/tests/bench/pingpong
+BENCH := $(LINKBENCH) $(BUILD)/tests/bench/pingpong $(BUILD)/tests/bench/plan
+$(BUILD)/tests/bench/plan: $(BUILD)/tests/bench/plan.o $(ARCHIVES)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALLLD) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(call libs,$(PKGS))
 $(LINKBENCH): %: %.o $(BUILD)/common-link.a $(BUILD)/common-base.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALLLD) -o $@ $^ $(call libs,libsodium libprotobuf-c)
@@ -83,6 +86,7 @@ $(BUILD)/tests/bench/pingpong: tests/bench/pingpong.c common/base/cleanup.h
 bench:
 	$(Q)sh tests/deps.sh check
 	$(Q)$(MAKE) --no-print-directory all rig $(BENCH)
+	$(Q)$(BUILD)/tests/bench/plan
 	$(Q)python3 tests/bench/bench.py --build $(BUILD) $(if $(TEST),--test $(TEST))
 
 # real libraries in made-up machines, and real kernels under QEMU
@@ -134,7 +138,7 @@ check:
 	$(Q)MAKE="$(MAKE)" python3 tests/check.py check-unit check-spin check-rig-a check-rig-b fuzz,T=3
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(UNIT_SRC) $(FUZZ_SRC) $(SUPPORT) $(SIMMON_SRC) tests/bench/manyguests.c \
-	tests/bench/handshakes.c)
+	tests/bench/handshakes.c tests/bench/plan.c)
 
 # format, static analysis, scripts, portability
 lint:

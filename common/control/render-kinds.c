@@ -188,6 +188,25 @@ static void attempt_line(FILE *out, json_object *o)
 	fprintf(out, "a wrong code was tried; %lld attempt%s left\n", left, left == 1 ? "" : "s");
 }
 
+/* Lines for a file: as they are, to be copied. */
+static void section_line(FILE *out, json_object *o)
+{
+	bool complete = json_object_get_boolean(member(o, "complete"));
+	const char *line = text(o, "text");
+	char part[RENDER_CELL], safe[RENDER_CELL];
+
+	fprintf(out, "\n# %s\n",
+		complete ? "found by looking, and used; to name it, put into host.conf:"
+			 : "not switched yet: show each machine once by the monitor's own button "
+			   "and look again, or put into host.conf:");
+	for (size_t n; *line; line += n + (line[n] == '\n')) {
+		n = strcspn(line, "\n");
+		snprintf(part, sizeof(part), "%.*s", (int)n, line);
+		escape_str(part, safe, sizeof(safe));
+		fprintf(out, "%s\n", safe);
+	}
+}
+
 static void step_line(FILE *out, json_object *o)
 {
 	char what[RENDER_CELL], actor[64], state[16], detail[RENDER_CELL], undo[RENDER_CELL];
@@ -319,6 +338,7 @@ static const struct render_kind kinds[] = {
 	{ .type = "code", .line = code_line },
 	{ .type = "attempt", .line = attempt_line },
 	{ .type = "step", .line = step_line },
+	{ .type = "section", .line = section_line },
 };
 
 const struct render_kind *render_kind_find(const char *type)

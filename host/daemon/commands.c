@@ -83,6 +83,8 @@ static void command_monitors(
 	(void)g;
 	(void)r;
 	send_monitors(h, c, true);
+	cables_show(h, c);
+	cables_look(h); /* for the next time */
 	control_finish(c, EXIT_CODE_OK, NULL, "%s", "");
 }
 

@@ -171,6 +171,7 @@ static void session_up(struct guest *g, uint64_t session)
 	if (!renewal) {
 		power_tell(g);
 		monitors_ask_guest(g);
+		cables_look(g->h);
 	}
 }
 

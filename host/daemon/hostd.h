@@ -26,6 +26,7 @@
 #include "host/daemon/config.h"
 #include "host/daemon/execute.h"
 #include "host/daemon/guest.h"
+#include "host/daemon/learned.h"
 #include "host/daemon/seat-journal.h"
 #include "host/daemon/plan.h"
 
@@ -33,6 +34,7 @@
 #define SEAT_ASKED         8
 #define HOSTD_MAX_GPUS     16
 
+struct cables;
 struct power;
 struct inputs;
 struct shares;
@@ -77,6 +79,7 @@ struct hostd {
 	struct ddc_display displays[DDC_MAX_DISPLAYS];
 	int n_displays;
 	bool detected; /* the host has looked at its monitors once */
+	struct cables *cables;
 	struct execution *execution;
 	struct seat_request seat_request; /* of the execution; zeros: nobody to tell */
 	struct seat_request home_after;   /* waits for its end; done NULL: nobody */
@@ -179,8 +182,20 @@ bool monitors_display_is_valid(const struct ddc_display *d);
 void monitors_learn(struct hostd *h, int monitor, int input, int32_t value);
 /* Nothing is known of any monitor (any more). */
 void monitors_forget(struct hostd *h);
+void monitors_forget_one(struct hostd *h, int monitor);
 /* "no such monitor", ...: for people */
 const char *ddc_status_text(uint32_t status);
+
+/* --- cables.c: monitors that nobody configured
+ * ------------------------------------------------------ */
+int cables_start(struct hostd *h); /* reads what was seen before */
+void cables_stop(struct hostd *h);
+/* The host has detected its monitors: the guests are asked what they see. */
+void cables_host_looked(struct hostd *h);
+/* Look again, if there is a monitor that nobody configured. */
+void cables_look(struct hostd *h);
+/* A section for host.conf for each such monitor. */
+void cables_show(struct hostd *h, struct control_client *client);
 
 /* --- virt.c: libvirt, through va-virt
  * ---------------------------------------------------------------- */

@@ -190,6 +190,8 @@ static int start(struct hostd *h)
 	monitors_forget(h);
 	if (make_dirs(h) < 0 || open_control(h) < 0)
 		return -EIO;
+	if (cables_start(h) < 0)
+		return -ENOMEM;
 	r = monitors_start(h);
 	if (r < 0)
 		log_error("cannot start va-ddc: %s; the host switches no monitor", strerror(-r));
@@ -228,6 +230,7 @@ static void stop(struct hostd *h)
 			guest_remove(h->guests[i]);
 	virt_stop(h);
 	monitors_stop(h);
+	cables_stop(h);
 	control_server_free(TAKE(h->control));
 	events_stop(h);
 	power_free(h);

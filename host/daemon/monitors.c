@@ -52,14 +52,19 @@ void monitors_learn(struct hostd *h, int monitor, int input, int32_t value)
 	hostd_world_changed(h);
 }
 
+void monitors_forget_one(struct hostd *h, int monitor)
+{
+	h->shown[monitor] = -1;
+	h->worked[monitor] = WRITER_UNKNOWN;
+	for (int i = 0; i < WORLD_MAX_INPUTS; i++)
+		h->learned[monitor][i] = INPUT_NOT_READ;
+	hostd_world_changed(h);
+}
+
 void monitors_forget(struct hostd *h)
 {
-	for (int m = 0; m < WORLD_MAX_MONITORS; m++) {
-		h->shown[m] = -1;
-		for (int i = 0; i < WORLD_MAX_INPUTS; i++)
-			h->learned[m][i] = INPUT_NOT_READ;
-	}
-	hostd_world_changed(h);
+	for (int m = 0; m < WORLD_MAX_MONITORS; m++)
+		monitors_forget_one(h, m);
 }
 
 /* Twins are told apart by their connectors: "DP-1" or "card0-DP-1". */
@@ -167,6 +172,7 @@ static void on_detected(enum worker_fate fate, const void *msg, size_t size, int
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
 		if (h->guests[i] && h->guests[i]->session)
 			monitors_ask_guest(h->guests[i]);
+	cables_host_looked(h);
 }
 
 void monitors_detect(struct hostd *h)

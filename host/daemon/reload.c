@@ -80,15 +80,18 @@ static bool same_monitor(const struct world_monitor *a, const struct world_monit
 static void keep_monitors(struct hostd *h, const struct config *old)
 {
 	int shown[WORLD_MAX_MONITORS];
+	enum world_writer worked[WORLD_MAX_MONITORS];
 	int32_t learned[WORLD_MAX_MONITORS][WORLD_MAX_INPUTS];
 
 	memcpy(shown, h->shown, sizeof(shown));
+	memcpy(worked, h->worked, sizeof(worked));
 	memcpy(learned, h->learned, sizeof(learned));
 	monitors_forget(h);
 	for (int i = 0; i < h->config->n_monitors; i++)
 		for (int k = 0; k < old->n_monitors; k++)
 			if (same_monitor(&h->config->monitors[i], &old->monitors[k])) {
 				h->shown[i] = shown[k];
+				h->worked[i] = worked[k];
 				memcpy(h->learned[i], learned[k], sizeof(learned[k]));
 			}
 }

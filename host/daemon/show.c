@@ -128,6 +128,18 @@ json_object *show_display(const struct ddc_display *d)
 		d->answers, d->twin);
 }
 
+json_object *show_section(const char *key, const char *connector, const struct world_monitor *m)
+{
+	json_object *o = json_object_new_object();
+	char text[LEARNED_SECTION_SIZE];
+
+	learned_section(key, escape(connector), m, text);
+	add_str(o, "key", key);
+	add_str(o, "text", text);
+	add_bool(o, "complete", m && m->n_inputs > 1);
+	return o;
+}
+
 json_object *show_item(const struct msg_item *i)
 {
 	int32_t input = i->flags & MSG_MONITOR_READABLE ? (int32_t)(i->value & 0xffff) : -1;

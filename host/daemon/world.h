@@ -45,6 +45,7 @@ struct world_monitor {
 	char connector[32]; /* on the host, tells twins apart; or "" */
 	uint32_t via;       /* enum msg_via: how its input is written */
 	bool unreadable;    /* configured: reads of it lie, do not ask */
+	bool found;         /* not configured: found by looking (cables.c) */
 	struct world_input inputs[WORLD_MAX_INPUTS];
 	struct input_source sources[WORLD_MAX_INPUTS]; /* of inputs: what to write, what is read */
 	int n_inputs;
