@@ -135,6 +135,16 @@ static enum conf_verdict identity_entry(
 	return CONF_OK;
 }
 
+static enum conf_verdict command_line(
+	const struct conf_at *at, const char *value, struct world_monitor *m)
+{
+	if (value[0] != '/') {
+		conf_error(at, "the command must be an absolute path, with its arguments");
+		return CONF_BAD;
+	}
+	return config_text(at, value, m->command, sizeof(m->command));
+}
+
 static enum conf_verdict monitor_line(
 	const struct conf_at *at, const char *value, struct monitor_reading *r)
 {
@@ -142,6 +152,7 @@ static enum conf_verdict monitor_line(
 	static const char *const parts[] = { "maker", "name", "serial", "serial-number" };
 	struct world_monitor *m = r->monitor;
 	enum conf_verdict v;
+	unsigned int settle_s;
 	bool readable;
 
 	if (!m)
@@ -162,6 +173,13 @@ static enum conf_verdict monitor_line(
 	if (!strcmp(at->key, "readable")) {
 		v = conf_bool(at, value, &readable);
 		m->unreadable = v == CONF_OK && !readable;
+		return v;
+	}
+	if (!strcmp(at->key, "command"))
+		return command_line(at, value, m);
+	if (!strcmp(at->key, "settle")) {
+		v = conf_seconds(at, value, 0, 30, &settle_s);
+		m->settle_ms = v == CONF_OK ? settle_s * 1000 : 0;
 		return v;
 	}
 	if (!strncmp(at->key, INPUT_PREFIX, strlen(INPUT_PREFIX)))

@@ -100,6 +100,8 @@ static void check_read(struct execution *x)
 
 void execute_check_begin(struct execution *x)
 {
+	const struct world_monitor *m = &x->monitors[execute_step(x)->monitor];
+
 	x->rewrites = x->others = 0;
-	execute_later(x, x->ops->first_read_ms, check_read);
+	execute_later(x, m->settle_ms ? m->settle_ms : x->ops->first_read_ms, check_read);
 }

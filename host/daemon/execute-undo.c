@@ -34,6 +34,8 @@ static void on_undone(struct execution *x, int error, int32_t value, const char 
 /* The newly shown side is heard best, then who wrote it, then whom the GPU went back to. */
 static int undo_writer(const struct execution *x, const struct step *s)
 {
+	if (x->monitors[s->monitor].command[0])
+		return WORLD_HOST;
 	switch (x->undo_try) {
 	case 0: return x->plan.target;
 	case 1: return s->actor;

@@ -56,27 +56,40 @@ static void finish(struct handover *o)
 		control_finish(c, EXIT_CODE_OK, NULL, "no monitor has to move");
 }
 
-static void on_pushed(enum worker_fate fate, const void *msg, size_t size, int fd, void *userdata)
+static void pushed(struct push *p, bool good, const char *why)
 {
-	CLEANUP(free) struct push *p = userdata;
 	struct handover *o = p->of;
-	const struct ddc_reply *r = msg;
 	const char *name = o->h->config->monitors[p->monitor].name;
 
-	(void)size;
-	if (fd >= 0)
-		close(fd);
-	if (fate == WORKER_REPLIED && r->status == DDC_OK) {
+	if (good) {
 		log_info("monitor %s: pushed to the guest that starts", name);
 		monitors_learn(o->h, p->monitor, p->input, INPUT_NOT_READ);
 		o->pushed++;
 	} else {
-		log_warn("monitor %s: not pushed to the guest that starts: %s", name,
-			fate == WORKER_REPLIED ? ddc_status_text(r->status) : "no answer in time");
+		log_warn("monitor %s: not pushed to the guest that starts: %s", name, why);
 		o->failed++;
 	}
+	free(p);
 	if (--o->waiting == 0)
 		finish(o);
+}
+
+static void on_pushed(enum worker_fate fate, const void *msg, size_t size, int fd, void *userdata)
+{
+	const struct ddc_reply *r = msg;
+
+	(void)size;
+	if (fd >= 0)
+		close(fd);
+	if (fate == WORKER_REPLIED)
+		pushed(userdata, r->status == DDC_OK, ddc_status_text(r->status));
+	else
+		pushed(userdata, false, "no answer in time");
+}
+
+static void on_command_pushed(void *userdata, int error, const char *detail)
+{
+	pushed(userdata, error == 0, detail);
 }
 
 static void push(struct handover *o, int monitor, int input)
@@ -91,6 +104,12 @@ static void push(struct handover *o, int monitor, int input)
 	snprintf(r.connector, sizeof(r.connector), "%s", m->connector);
 	if (p)
 		*p = (struct push){ .of = o, .monitor = monitor, .input = input };
+	if (p && m->command[0]) {
+		o->waiting++;
+		monitor_command(o->h, m, m->sources[input].write,
+			(uint32_t)(PUSH_LIMIT_USEC / 1000), on_command_pushed, p);
+		return;
+	}
 	if (p && monitors_ask(o->h, &r, PUSH_LIMIT_USEC, on_pushed, p) == 0) {
 		o->waiting++;
 		return;

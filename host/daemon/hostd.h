@@ -183,6 +183,16 @@ void monitors_learn(struct hostd *h, int monitor, int input, int32_t value);
 /* Nothing is known of any monitor (any more). */
 void monitors_forget(struct hostd *h);
 void monitors_forget_one(struct hostd *h, int monitor);
+/*
+ * Runs the command that switches this monitor, with the monitor's name, the input's and the value
+ * behind its own arguments. done is called once, perhaps at once: 0, or -ECOMM it failed, or
+ * -ETIMEDOUT it was killed after limit_ms; detail is borrowed.
+ */
+typedef void monitor_command_fn(void *userdata, int error, const char *detail);
+void monitor_command(struct hostd *h, const struct world_monitor *m, uint16_t value,
+	uint32_t limit_ms, monitor_command_fn *done, void *userdata);
+/* With PATH alone, and signals that are not blocked. 0, or a positive errno. */
+int hostd_spawn(char *const *argv, pid_t *ret_pid);
 /* "no such monitor", ...: for people */
 const char *ddc_status_text(uint32_t status);
 

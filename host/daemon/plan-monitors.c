@@ -86,6 +86,11 @@ static void find_writers(
 	int shown = owner_of(a, m, input_before(a, m)), target = a->p->target;
 
 	ret->n = 0;
+	if (m->command[0]) { /* needs no wire, and is the host's alone */
+		ret->machine[ret->n] = WORLD_HOST;
+		ret->role[ret->n++] = WRITER_HOST;
+		return;
+	}
 	if (shown != target)
 		add_writer(a, ret, shown, WRITER_SHOWN);
 	if (target != WORLD_HOST && has_cable(a, m, WORLD_HOST))
@@ -165,7 +170,7 @@ void plan_early_pushes(struct planning *a)
 		const struct world_monitor *m = &w->monitors[i];
 		int before = input_before(a, m), input = target_input(a, m), owner;
 
-		if (before < 0 || input < 0 || input == before || m->n_inputs < 2)
+		if (before < 0 || input < 0 || input == before || m->n_inputs < 2 || m->command[0])
 			continue;
 		owner = world_gpu_owner(w, m->inputs[before].gpu);
 		if (!planning_stops(a, owner) || !w->machines[owner].session ||

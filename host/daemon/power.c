@@ -11,7 +11,6 @@
 #include "common/base/log.h"
 
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -156,31 +155,12 @@ static int on_command_end(sd_event_source *s, const siginfo_t *si, void *userdat
 	return 0;
 }
 
-/* With the signals unblocked that the loop takes for itself. */
-static int spawn_command(char *const *argv, pid_t *ret_pid)
-{
-	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-	char *env[] = { path, NULL };
-	posix_spawnattr_t attr;
-	sigset_t none;
-	int r = posix_spawnattr_init(&attr);
-
-	if (r)
-		return r;
-	sigemptyset(&none);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	r = posix_spawn(ret_pid, argv[0], NULL, &attr, argv, env);
-	posix_spawnattr_destroy(&attr);
-	return r;
-}
-
 static void run_command(struct hostd *h)
 {
 	char *const *argv = h->config->shutdown_command;
 	pid_t pid;
 	/* the configuration may have been read again since */
-	int r = argv[0] ? spawn_command(argv, &pid) : ENOENT;
+	int r = argv[0] ? hostd_spawn(argv, &pid) : ENOENT;
 
 	if (r) {
 		log_error("shutdown: cannot run %s: %s; see shutdown-command in host.conf",

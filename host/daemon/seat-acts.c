@@ -108,6 +108,11 @@ static void ask_guest(struct act *a, struct guest *g, const struct world_monitor
 		act_end(a, -ENOTCONN, -1, "no session with the guest");
 }
 
+static void on_command_done(void *userdata, int error, const char *detail)
+{
+	act_end(userdata, error, -1, detail);
+}
+
 static void do_act(struct hostd *h, struct execution *x, int machine, const struct world_monitor *m,
 	uint16_t value, uint32_t limit_ms, execute_act_fn *done, bool is_read)
 {
@@ -115,6 +120,8 @@ static void do_act(struct hostd *h, struct execution *x, int machine, const stru
 
 	if (!a)
 		done(x, -ENOMEM, -1, "out of memory");
+	else if (m->command[0] && !is_read)
+		monitor_command(h, m, value, limit_ms, on_command_done, a);
 	else if (machine == WORLD_HOST)
 		ask_host(a, is_read ? DDC_GET : DDC_SET, m, value, limit_ms);
 	else if (h->guests[machine] && guest_is_running(h->guests[machine]))

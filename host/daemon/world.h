@@ -24,6 +24,7 @@
 #define WORLD_MAX_HOSTDEVS 32 /* of one machine */
 #define WORLD_MAX_DEVICES  16 /* keyboards and mice */
 #define WORLD_PCI_SIZE     20
+#define WORLD_COMMAND_SIZE 256
 
 struct world_input {
 	char name[NAME_MAX_LEN + 1]; /* "dp1": the user's word for it */
@@ -45,6 +46,9 @@ struct world_monitor {
 	char connector[32]; /* on the host, tells twins apart; or "" */
 	uint32_t via;       /* enum msg_via: how its input is written */
 	bool unreadable;    /* configured: reads of it lie, do not ask */
+	uint32_t settle_ms; /* after a write, until it is read; 0: the usual */
+	/* what switches it in place of DDC, on the host: path and arguments with blanks; or "" */
+	char command[WORLD_COMMAND_SIZE];
 	bool found;         /* not configured: found by looking (cables.c) */
 	struct world_input inputs[WORLD_MAX_INPUTS];
 	struct input_source sources[WORLD_MAX_INPUTS]; /* of inputs: what to write, what is read */

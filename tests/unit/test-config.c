@@ -141,6 +141,7 @@ static void monitor_keys(void)
 	put("host.conf",
 		"[monitor left]\nmaker = DEL\nname = U2720Q\nserial = ABC\nserial-number = 0x10\n"
 		"connector = DP-1\nvia = lg\nreadable = no\n"
+		"command = /bin/switch it\nsettle = 2s\n"
 		"input.dp1 = 0x0f 0000:01:00.0\ninput.hdmi = 17 00000:02:1f.7 read=0x0f11\n"
 		"[monitor right]\nkey = 0123456789abcdef\ninput.a = 1 0000:01:00.0\n");
 	CHECK_EQ(load(), 0);
@@ -151,6 +152,8 @@ static void monitor_keys(void)
 	CHECK_STR(m->connector, "DP-1");
 	CHECK_EQ(m->via, MSG_VIA_LG);
 	CHECK(m->unreadable && m->shown == -1);
+	CHECK_STR(m->command, "/bin/switch it");
+	CHECK_EQ(m->settle_ms, 2000);
 	CHECK_EQ(m->n_inputs, 2);
 	CHECK_STR(m->inputs[0].name, "dp1");
 	CHECK_STR(m->inputs[0].gpu, "0000:01:00.0");
@@ -222,6 +225,8 @@ static void monitor_errors(void)
 	CHECK(refuses("[monitor a]\nserial-number = 0x1ffffffff\n", "host.conf:2: not a number"));
 	CHECK(refuses("[monitor a]\nvia = usb\n", "host.conf:2: "));
 	CHECK(refuses("[monitor a]\nreadable = 2\n", "host.conf:2: "));
+	CHECK(refuses("[monitor a]\ncommand = switch it\n", "host.conf:2: the command must be"));
+	CHECK(refuses("[monitor a]\nsettle = 31s\n", "host.conf:2: "));
 	CHECK(refuses("[monitor a]\ncolour = red\n", "host.conf:2: no key \"colour\""));
 	/* the same identity twice needs connectors on both */
 	CHECK(refuses(MONITOR "[monitor twin]\nkey = 0123456789abcdef\ninput.a = 1 0000:01:00.0\n",

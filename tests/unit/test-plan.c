@@ -171,6 +171,23 @@ static void an_unreadable_monitor_is_not_read(void)
 		CHECK(p.steps[i].kind != STEP_CHECK);
 }
 
+/* Whoever is shown, and deaf though all wires may be; a guest is not even asked early. */
+static void a_command_is_the_hosts(void)
+{
+	struct plan p;
+
+	make_world(1);
+	w.deaf_host = true;
+	w.holder = 1;
+	w.monitors[0].shown = 1;
+	snprintf(w.monitors[0].command, sizeof(w.monitors[0].command), "/bin/switch");
+	p = plan_to("beta", false);
+	CHECK_EQ(p.refusal, EXIT_CODE_OK);
+	CHECK(p.steps[0].kind == STEP_WRITE && p.steps[0].actor == WORLD_HOST);
+	CHECK(p.steps[0].input == 2 && p.steps[0].undo_input == 1);
+	CHECK(p.steps[1].kind == STEP_CHECK && p.steps[1].actor == 2);
+}
+
 TEST_MAIN({ "the_shown_side_pushes", the_shown_side_pushes },
 	{ "between_two_guests_the_holder_pushes", between_two_guests_the_holder_pushes },
 	{ "a_dead_holder_leaves_the_host_and_the_pull",
@@ -179,4 +196,5 @@ TEST_MAIN({ "the_shown_side_pushes", the_shown_side_pushes },
 	{ "refusals_name_the_thing", refusals_name_the_thing },
 	{ "the_host_without_a_gpu_is_no_target", the_host_without_a_gpu_is_no_target },
 	{ "nothing_to_do_is_said", nothing_to_do_is_said },
-	{ "an_unreadable_monitor_is_not_read", an_unreadable_monitor_is_not_read });
+	{ "an_unreadable_monitor_is_not_read", an_unreadable_monitor_is_not_read },
+	{ "a_command_is_the_hosts", a_command_is_the_hosts });
