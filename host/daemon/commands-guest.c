@@ -332,10 +332,17 @@ void command_host_ddc(struct hostd *h, struct control_client *c, const struct co
 /* --- shutdown of a guest
  * ------------------------------------------------------------------------------ */
 
+/* A machine may be off before its agent's answer has left it: the end of its channel is one. */
 static void on_guest_shutdown(struct guest *g, const struct msg_result *r, void *userdata)
 {
 	char text[256];
 
+	if (r->outcome == MSG_OUT_UNKNOWN && g->state == LINK_NO_PEER &&
+		worker_is_running(g->link)) {
+		snprintf(text, sizeof(text), "%s is off: its channel ended", g->name);
+		asking_end(userdata, EXIT_CODE_OK, NULL, text);
+		return;
+	}
 	answer_text(g, r, text, sizeof(text));
 	if (r->outcome == MSG_OUT_OK)
 		snprintf(text, sizeof(text), "%s powers itself off", g->name);

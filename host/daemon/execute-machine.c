@@ -90,11 +90,12 @@ void execute_poke(struct execution *x)
 /* --- the steps
  * -------------------------------------------------------------------------------------- */
 
+/* A machine that was told to go may be off before it has answered. */
 static void on_stop_asked(struct execution *x, int error, int32_t value, const char *detail)
 {
 	const struct step *s = execute_step(x);
 
-	if (error)
+	if (error && error != -ETIMEDOUT)
 		execute_step_over(x, error, value, detail);
 	else
 		execute_wait(x, execute_is_off, s->machine, s->limit_ms, execute_step_over);

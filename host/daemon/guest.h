@@ -13,10 +13,10 @@
 #include "host/link/ipc.h"
 #include "host/virt/ipc.h"
 
-#define GUEST_CALLS            8
+#define GUEST_CALLS             8
 #define GUEST_BACKOFF_SOON_USEC 50000ull
-#define GUEST_BACKOFF_MIN_USEC 1000000ull
-#define GUEST_BACKOFF_MAX_USEC 30000000ull
+#define GUEST_BACKOFF_MIN_USEC  1000000ull
+#define GUEST_BACKOFF_MAX_USEC  30000000ull
 
 struct hostd;
 struct guest;
@@ -63,10 +63,11 @@ struct guest {
 	bool connecting, connected;
 	uint64_t backoff_usec;
 	sd_event_source *retry;
-	sd_event_source *socket_watch; /* of the folder of a plain QEMU's socket that is not there */
-	int channel_error; /* negative errno of the last try, 0 */
-	bool heard;        /* a session has been up on this connection */
-	char *key_trouble; /* its key file is there and cannot be used: which, why; or NULL */
+	sd_event_source
+		*socket_watch; /* of the folder of a plain QEMU's socket that is not there */
+	int channel_error;     /* negative errno of the last try, 0 */
+	bool heard;            /* a session has been up on this connection */
+	char *key_trouble;     /* its key file is there and cannot be used: which, why; or NULL */
 
 	enum link_state state;
 	enum link_hint hint;

@@ -25,8 +25,8 @@ static const char *warning_of(const struct world *w, int device)
 	int others = w->fixed_keyboard;
 
 	for (int i = 0; i < w->n_devices; i++)
-		others += i != device && w->devices[i].keyboard &&
-			  w->devices[i].holder == WORLD_HOST;
+		others +=
+			i != device && w->devices[i].keyboard && w->devices[i].holder == WORLD_HOST;
 	if (d->keyboard && !others && d->holder == WORLD_HOST)
 		return d->pointer ? " (the host's only keyboard, and the mouse with it)"
 				  : " (the host's only keyboard)";
@@ -52,8 +52,8 @@ static void describe(const struct world *w, const struct step *s, char *out, siz
 	case STEP_START: snprintf(out, size, "%s is started", name); break;
 	case STEP_SESSION: snprintf(out, size, "%s comes up and its agent answers", name); break;
 	case STEP_DETACH: snprintf(out, size, "%s is taken from %s", device, name); break;
-	case STEP_ATTACH: snprintf(out, size, "%s%s is given to %s", device,
-			warning_of(w, s->device), name);
+	case STEP_ATTACH:
+		snprintf(out, size, "%s%s is given to %s", device, warning_of(w, s->device), name);
 		break;
 	case STEP_CONFIRM: snprintf(out, size, "%s confirms that it lives", name); break;
 	case STEP_SEAT: snprintf(out, size, "the seat changes hands"); break;

@@ -49,7 +49,7 @@ struct world_monitor {
 	uint32_t settle_ms; /* after a write, until it is read; 0: the usual */
 	/* what switches it in place of DDC, on the host: path and arguments with blanks; or "" */
 	char command[WORLD_COMMAND_SIZE];
-	bool found;         /* not configured: found by looking (cables.c) */
+	bool found; /* not configured: found by looking (cables.c) */
 	struct world_input inputs[WORLD_MAX_INPUTS];
 	struct input_source sources[WORLD_MAX_INPUTS]; /* of inputs: what to write, what is read */
 	int n_inputs;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What this project wants to know of a libvirt domain definition (libvirt formatdomain), live or
- * inactive: its channel, its PCI and USB devices, its fw_cfg item and generation id. Pure: bytes in,
- * struct out. No network, no files, no document type declarations (so no entities), no recursion.
+ * inactive: its channel, its PCI and USB devices, its fw_cfg item and generation id. Pure: bytes
+ * in, struct out. No network, no files, no document type declarations (so no entities), no
+ * recursion.
  */
 #ifndef VA_VIRT_DOMXML_H
 #define VA_VIRT_DOMXML_H
