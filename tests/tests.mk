@@ -3,6 +3,7 @@
 
 TEST ?=
 T    ?= 20
+SEED ?= 0
 LONG ?=
 DPKG := $(shell command -v dpkg-buildpackage)
 UNIT_SRC := $(sort $(wildcard tests/unit/test-*.c))
@@ -126,7 +127,7 @@ check-unit:
 fuzz:
 	$(Q)sh tests/deps.sh check
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzz BUILD=$(BUILD)/fuzz fuzz-programs
-	$(Q)python3 tests/fuzz/run.py --build $(BUILD)/fuzz --seconds $(T) $(if $(TEST),--test $(TEST))
+	$(Q)python3 tests/fuzz/run.py --build $(BUILD)/fuzz --seconds $(T) --seed $(SEED) $(if $(TEST),--test $(TEST))
 
 # what the protocol may do, by exhaustion
 check-spin:
@@ -135,7 +136,7 @@ check-spin:
 
 check:
 	$(Q)sh tests/deps.sh check
-	$(Q)MAKE="$(MAKE)" python3 tests/check.py check-unit check-spin check-rig-a check-rig-b fuzz,T=3
+	$(Q)MAKE="$(MAKE)" python3 tests/check.py check-unit check-spin check-rig-a check-rig-b fuzz,T=3,SEED=1
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(UNIT_SRC) $(FUZZ_SRC) $(SUPPORT) $(SIMMON_SRC) tests/bench/manyguests.c \
 	tests/bench/handshakes.c tests/bench/plan.c)

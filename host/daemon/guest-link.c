@@ -75,6 +75,14 @@ static struct guest_call *find_call(struct guest *g, uint64_t tag)
 	return NULL;
 }
 
+/* From now on there is no session, though its process may take a moment to die. */
+static void end_link(struct guest *g)
+{
+	g->state = LINK_NO_PEER;
+	hostd_world_changed(g->h);
+	worker_reject(g->link);
+}
+
 static int on_call_limit(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct guest_call *call = userdata;
@@ -86,8 +94,8 @@ static int on_call_limit(sd_event_source *s, uint64_t usec, void *userdata)
 	/* it keeps the limits of calls itself: one that missed them hangs */
 	log_error("guest %s: its va-link does not answer: ending it", g->name);
 	msg_result_init(&r, MSG_OUT_UNKNOWN, "no answer in time");
+	end_link(g);
 	call_end(call, &r);
-	worker_reject(g->link);
 	return 0;
 }
 
@@ -234,10 +242,10 @@ static void on_link_event(struct guest *g, const struct link_ipc *m)
 	}
 }
 
-static void nonsense(const struct guest *g, struct worker *w)
+static void nonsense(struct guest *g)
 {
 	log_error("guest %s: its va-link sends nonsense: ending it", g->name);
-	worker_reject(w);
+	end_link(g);
 }
 
 static void on_message(struct worker *w, const void *msg, size_t size, int fd, void *userdata)
@@ -245,10 +253,11 @@ static void on_message(struct worker *w, const void *msg, size_t size, int fd, v
 	struct guest *g = userdata;
 	struct link_ipc m;
 
+	(void)w;
 	if (fd >= 0)
 		close(fd); /* a va-link has no business sending one */
 	if (!link_ipc_is_valid(msg, size)) {
-		nonsense(g, w);
+		nonsense(g);
 		return;
 	}
 	memcpy(&m, msg, sizeof(m));
@@ -264,7 +273,7 @@ static void on_message(struct worker *w, const void *msg, size_t size, int fd, v
 		break;
 	case LINK_OP_PAIR_CODE: keys_on_event(g, &m); break;
 	case LINK_OP_REFUSED: on_refused(g, &m); break;
-	default: /* an order */ nonsense(g, w);
+	default: /* an order */ nonsense(g);
 	}
 	sodium_memzero(&m, sizeof(m));
 }

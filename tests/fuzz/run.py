@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the fuzzers for some time each and sums up.
 
-    run.py --build DIR [--seconds N] [--test NAME]
+    run.py --build DIR [--seconds N] [--seed N] [--test NAME]
 
 What they find interesting is kept in DIR/corpus/NAME, so that the next run goes on from there;
 an input that broke one is kept in DIR/found. A fuzzer reads its seeds in tests/fuzz/seeds first:
-a broken seed fails at once. The last line is "N passed, N failed".
+a broken seed fails at once. With --seed all begin with the same numbers at each run, for a check
+that is to say the same twice; without, each run tries something else. The last line is "N passed, N failed".
 """
 import argparse
 import os
@@ -21,14 +22,14 @@ ENV = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1:ha
 GRACE = 120  # seconds for reading the corpus and minimising nothing
 
 
-def run_one(path, build, seconds):
+def run_one(path, build, seconds, seed):
     """(ok, text) of one fuzzer."""
     name = path.name.removeprefix("fuzz-")
     corpus, found = build / "corpus" / name, build / "found"
     corpus.mkdir(parents=True, exist_ok=True)
     found.mkdir(exist_ok=True)
     seeds = [SEEDS / name] if (SEEDS / name).is_dir() else []
-    argv = [path, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
+    argv = [path, f"-max_total_time={seconds}", f"-seed={seed}", "-timeout=10", "-rss_limit_mb=1024",
             "-print_final_stats=1", f"-artifact_prefix={found}/{name}-", corpus, *seeds]
     try:
         done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL,
@@ -47,6 +48,7 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--build", required=True, type=pathlib.Path)
     parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0, help="0: by chance")
     parser.add_argument("--test", default="")
     args = parser.parse_args()
     programs = sorted(p for p in (args.build / "tests/fuzz").glob("fuzz-*")
@@ -55,7 +57,7 @@ def main():
     failed = 0
     with ThreadPoolExecutor(max_workers=2) as pool:
         for path, (ok, text) in zip(programs, pool.map(
-                lambda p: run_one(p, args.build, args.seconds), programs)):
+                lambda p: run_one(p, args.build, args.seconds, args.seed), programs)):
             failed += not ok
             print(f"{'ok' if ok else 'FAIL'} {path.name}: {text}", flush=True)
     if not programs:
