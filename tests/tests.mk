@@ -95,18 +95,23 @@ check-rig-a:
 	$(Q)sh tests/deps.sh check
 	$(Q)$(MAKE) --no-print-directory all rig
 	$(Q)python3 tests/rig/run.py a --build $(BUILD) $(if $(TEST),--test $(TEST))
+# what the guests and hosts of the rigs run, without its pages of output
+define quiet_deb
+$(if $(DPKG),$(Q)$(MAKE) --no-print-directory deb >$(BUILD)/deb.log 2>&1 || { \
+		tail -n 40 $(BUILD)/deb.log; exit 1; })
+endef
 # where Debian packages can be built, the guests run the files of ours
 check-rig-b:
 	$(Q)sh tests/deps.sh check
 	$(Q)$(MAKE) --no-print-directory all rig
-	$(if $(DPKG),$(Q)$(MAKE) --no-print-directory deb >$(BUILD)/deb.log 2>&1 || { \
-		tail -n 40 $(BUILD)/deb.log; exit 1; })
+	$(quiet_deb)
 	$(Q)$(if $(DPKG),VA_DEBS=$(abspath $(BUILD))/deb) python3 tests/rig/run.py b --build $(BUILD) \
 		$(if $(TEST),--test $(TEST))
 # a whole host as a machine, with guests inside; LONG=1: a guest boots in there, too. Needs root.
 check-rig-c:
 	$(Q)sh tests/deps.sh check
-	$(Q)$(MAKE) --no-print-directory all rig $(if $(DPKG),deb)
+	$(Q)$(MAKE) --no-print-directory all rig
+	$(quiet_deb)
 	$(Q)$(if $(DPKG),VA_DEBS=$(abspath $(BUILD))/deb) VA_LONG=$(LONG) python3 tests/rig/run.py c \
 		--build $(BUILD) --limit 900 $(if $(TEST),--test $(TEST))
 
