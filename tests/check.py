@@ -23,9 +23,10 @@ def run(layer):
     target, *arguments = layer.split(",")
     print(f"=== {target}", flush=True)
     start, counts = time.monotonic(), None
+    # close_fds: make's own descriptors, by which it and the make within share their jobs
     process = subprocess.Popen([os.environ.get("MAKE", "make"), "--no-print-directory", target,
                                 *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, errors="replace")
+                               stderr=subprocess.STDOUT, text=True, errors="replace", close_fds=False)
     for line in process.stdout:
         print(line, end="", flush=True)
         found = SUM.match(line)

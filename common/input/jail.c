@@ -2,20 +2,13 @@
 /* See jail.h. A sanitizer's run-time needs more calls; there, the filter is left out. */
 #include "common/input/jail.h"
 
+#include "common/base/sanitized.h"
 #include "common/input/ipc.h"
 
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 
 #ifndef SANITIZED
 static int filter_calls(void)

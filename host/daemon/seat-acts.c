@@ -176,18 +176,31 @@ static void ask_shutdown(struct act *a, struct guest *g, uint32_t limit_ms)
 		act_end(a, -ENOTCONN, -1, "no session with the guest");
 }
 
+/* For an act on a guest, *ret; NULL: it could not begin, and done was called. */
+static struct act *act_on_guest(
+	struct hostd *h, struct execution *x, int machine, execute_act_fn *done, struct guest **ret)
+{
+	struct act *a = act_new(h, x, done, false);
+
+	*ret = h->guests[machine];
+	if (!a) {
+		done(x, -ENOMEM, -1, "out of memory");
+	} else if (!*ret) {
+		act_end(a, -ESRCH, -1, "the machine is gone");
+		return NULL;
+	}
+	return a;
+}
+
 void seat_act_stop(void *ctx, struct execution *x, int machine, enum step_how how,
 	uint32_t limit_ms, execute_act_fn *done)
 {
-	struct hostd *h = ctx;
-	struct act *a = act_new(h, x, done, false);
-	struct guest *g = h->guests[machine];
+	struct guest *g;
+	struct act *a = act_on_guest(ctx, x, machine, done, &g);
 
 	if (!a)
-		done(x, -ENOMEM, -1, "out of memory");
-	else if (!g)
-		act_end(a, -ESRCH, -1, "the machine is gone");
-	else if (how == STOP_AGENT)
+		return;
+	if (how == STOP_AGENT)
 		ask_shutdown(a, g, limit_ms);
 	else
 		ask_virt(a, g, how == STOP_FORCE ? VIRT_DESTROY : VIRT_SHUTDOWN, limit_ms);
@@ -196,31 +209,21 @@ void seat_act_stop(void *ctx, struct execution *x, int machine, enum step_how ho
 void seat_act_start(
 	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done)
 {
-	struct hostd *h = ctx;
-	struct act *a = act_new(h, x, done, false);
-	struct guest *g = h->guests[machine];
+	struct guest *g;
+	struct act *a = act_on_guest(ctx, x, machine, done, &g);
 
-	if (!a)
-		done(x, -ENOMEM, -1, "out of memory");
-	else if (!g)
-		act_end(a, -ESRCH, -1, "the machine is gone");
-	else
+	if (a)
 		ask_virt(a, g, VIRT_START, limit_ms);
 }
 
 void seat_act_ping(
 	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done)
 {
-	struct hostd *h = ctx;
-	struct act *a = act_new(h, x, done, false);
-	struct guest *g = h->guests[machine];
+	struct guest *g;
+	struct act *a = act_on_guest(ctx, x, machine, done, &g);
 	struct msg_query q = { .question = MSG_Q_PING };
 
-	if (!a)
-		done(x, -ENOMEM, -1, "out of memory");
-	else if (!g)
-		act_end(a, -ESRCH, -1, "the machine is gone");
-	else if (guest_query(g, &q, limit_ms, on_guest_done, a) < 0)
+	if (a && guest_query(g, &q, limit_ms, on_guest_done, a) < 0)
 		act_end(a, -ENOTCONN, -1, "its agent does not answer");
 }
 

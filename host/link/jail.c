@@ -10,6 +10,7 @@
 #include "host/link/jail.h"
 
 #include "common/base/cleanup.h"
+#include "common/base/sanitized.h"
 #include "common/worker/worker.h"
 
 #include <linux/capability.h>
@@ -20,14 +21,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 
 #define MAX_FDS           32 /* two in use, and one more while a channel is replaced */
 #define MAX_LOG_GROWTH    (64u << 10)
