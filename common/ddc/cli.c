@@ -17,7 +17,7 @@
 static const char usage[] =
 	"usage: va-ddc detect [--json]\n"
 	"       va-ddc get KEY\n"
-	"       va-ddc set KEY VALUE [--via standard|lg]\n"
+	"       va-ddc set KEY VALUE [--via WAY]\n"
 	"       va-ddc caps KEY\n"
 	"\n"
 	"Looks for monitors on this machine's own GPUs; reads or sets the input source of\n"
@@ -27,6 +27,8 @@ static const char usage[] =
 	"  --connector NAME  where several monitors have one key: the one at DP-1\n"
 	"  --pci ADDRESS     the same, by GPU\n"
 	"  --via lg          by LG's side channel (0xf4) in place of feature 0x60\n"
+	"  --via 0xe2        by that feature of the manufacturer's, 0xe0 to 0xff\n"
+	"  --via signal      VALUE 0: send the monitor no picture; 1: send it again\n"
 	"  --json            one JSON object a line\n"
 	"  --help --version\n"
 	"\n"
@@ -113,7 +115,9 @@ static int parse_via(const char *word, struct ddc_request *q)
 	int via = quirk_via_by_name(word);
 
 	if (via < 0)
-		return complain("not a way to set the input source (standard, lg)", word);
+		return complain("not a way to set the input source (standard, lg, signal, "
+				"0xe0 to 0xff)",
+			word);
 	q->via = (uint32_t)via;
 	return 0;
 }
@@ -153,6 +157,7 @@ static void advise(const struct ddc_reply *reply)
 		[DDC_NO_ACCESS] = "modprobe i2c-dev; be root or in group i2c",
 		[DDC_FORBIDDEN] = "see va-ddc --help",
 		[DDC_BROKEN] = "see whether ddcutil detect works",
+		[DDC_NO_RIGHT] = "be root; in a service, see --via signal in va-ddc(8)",
 	};
 
 	if (reply->status != DDC_OK)

@@ -32,7 +32,8 @@ enum ddc_status {
 	DDC_NO_ACCESS = 5,  /* /dev/i2c-N missing or not ours to open */
 	DDC_FORBIDDEN = 6,  /* a feature or value this worker does not write */
 	DDC_BROKEN = 7,     /* the library failed otherwise; detail says how */
-	DDC_STATUS_MAX = DDC_BROKEN,
+	DDC_NO_RIGHT = 8,   /* a connector's picture is not ours to end */
+	DDC_STATUS_MAX = DDC_NO_RIGHT,
 };
 
 struct ddc_display {
@@ -51,8 +52,8 @@ struct ddc_request {
 	char key[MONITOR_KEY_SIZE];    /* which monitor; "" with DETECT and LIST */
 	char connector[DDC_CONN_SIZE]; /* narrows it down ("card0-DP-1" or "DP-1"), or "" */
 	char pci[DDC_PCI_SIZE];        /* narrows it down, or "" */
-	uint32_t via;                  /* enum msg_via's values: 0 feature 0x60, 1 LG */
-	uint32_t value;                /* SET: 0 to 0xffff */
+	uint32_t via;                  /* enum msg_via */
+	uint32_t value;                /* SET: 0 to 0xffff; MSG_VIA_SIGNAL: 0 or 1 */
 };
 
 struct ddc_reply {

@@ -43,7 +43,7 @@ static void text_display(FILE *out, const struct ddc_display *d)
 	fputs(d->twin ? ", not the only one of its kind\n" : "\n", out);
 	if (quirk_suggests_via(&d->id))
 		fprintf(out, "    if setting an input has no effect: --via %s\n",
-			quirk_via(quirk_suggests_via(&d->id))->name);
+			quirk_via_name(quirk_suggests_via(&d->id)));
 }
 
 void print_text(FILE *out, const struct ddc_request *request, const struct ddc_reply *reply)

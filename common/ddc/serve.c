@@ -12,7 +12,9 @@
 #include "common/ddc/caps.h"
 #include "common/ddc/input.h"
 #include "common/ddc/quirks.h"
+#include "common/ddc/signal.h"
 #include "common/ddc/wire.h"
+#include "common/link/message.h"
 #include "common/pci/connector.h"
 #include "common/pci/pci.h"
 
@@ -41,6 +43,7 @@ const char *ddc_status_name(uint32_t status)
 		[DDC_NO_ACCESS] = "no-access",
 		[DDC_FORBIDDEN] = "forbidden",
 		[DDC_BROKEN] = "broken",
+		[DDC_NO_RIGHT] = "no-right",
 	};
 
 	return status < ARRAY_SIZE(names) ? names[status] : "broken";
@@ -79,17 +82,25 @@ static struct ddc_outcome wire_outcome(int r)
 	return ddc_outcome(DDC_REFUSED, strerror(-r));
 }
 
-static struct ddc_outcome set(struct roster_entry *e, const struct quirk_via *via, uint16_t value)
+static struct ddc_outcome set(struct roster_entry *e, struct quirk_via via, uint16_t value)
 {
 	struct ddc_outcome outcome;
 
-	if (via->source != QUIRK_SOURCE_ADDRESS)
-		return wire_outcome(wire_set(e->display.bus, via->source, via->feature, value));
-	outcome = ddc_lib_set(e->ref, via->feature, value);
+	if (via.source != QUIRK_SOURCE_ADDRESS)
+		return wire_outcome(wire_set(e->display.bus, via.source, via.feature, value));
+	outcome = ddc_lib_set(e->ref, via.feature, value);
 	/* a release of the library may refuse to open what did not answer it: write blind */
 	if (outcome.status == DDC_NO_ANSWER && !e->display.answers)
-		outcome = wire_outcome(wire_set(e->display.bus, via->source, via->feature, value));
+		outcome = wire_outcome(wire_set(e->display.bus, via.source, via.feature, value));
 	return outcome;
+}
+
+static struct ddc_outcome signal_outcome(int r)
+{
+	if (r == 0)
+		return ddc_outcome(DDC_OK, "");
+	return ddc_outcome(r == -EACCES || r == -EPERM || r == -EROFS ? DDC_NO_RIGHT : DDC_BROKEN,
+		strerror(-r));
 }
 
 static struct ddc_outcome caps(struct roster_entry *e, struct ddc_reply *ret)
@@ -126,14 +137,16 @@ static struct ddc_outcome act(
 	struct roster_entry *e, const struct ddc_request *q, struct ddc_reply *ret)
 {
 	int access = wire_check_access(e->display.bus);
+	struct quirk_via via = { 0 };
 
+	quirk_via(q->via, &via);
 	if (access == -EACCES)
 		return ddc_outcome(DDC_NO_ACCESS, "no right to its /dev/i2c node (group i2c)");
 	if (access < 0)
 		return ddc_outcome(DDC_NO_ACCESS, "no /dev/i2c node (module i2c-dev)");
 	switch (q->head.op) {
 	case DDC_GET: return diagnose(e, get(e, &ret->value));
-	case DDC_SET: return diagnose(e, set(e, quirk_via(q->via), (uint16_t)q->value));
+	case DDC_SET: return diagnose(e, set(e, via, (uint16_t)q->value));
 	default: return diagnose(e, caps(e, ret));
 	}
 }
@@ -177,6 +190,26 @@ static struct ddc_outcome act_on_one(
 	return outcome;
 }
 
+/* All cables from this machine to the monitor have a picture, or none has. */
+static struct ddc_outcome set_signal(struct roster *r, const struct ddc_request *q)
+{
+	struct roster_entry *entries[DDC_MAX_DISPLAYS];
+	struct ddc_outcome outcome = { 0 };
+	size_t n;
+
+	if (q->value)
+		return signal_outcome(signal_send(PCI_SYSFS));
+	n = find(r, q, entries, &outcome);
+	for (size_t i = 0; i < n; i++) {
+		if (!*entries[i]->display.connector)
+			return ddc_outcome(DDC_BROKEN, "its driver does not name the connector");
+		outcome = signal_outcome(signal_end(PCI_SYSFS, entries[i]->display.connector));
+		if (outcome.status != DDC_OK)
+			break;
+	}
+	return outcome;
+}
+
 static struct ddc_outcome detect(struct roster *r, struct ddc_reply *ret)
 {
 	struct ddc_outcome outcome = roster_detect(r);
@@ -200,13 +233,17 @@ static bool is_terminated(const char *untrusted_s, size_t size)
 
 static struct ddc_outcome check(const struct ddc_request *q)
 {
+	struct quirk_via via = { 0 };
+
 	if (!is_terminated(q->key, sizeof(q->key)) || !is_terminated(q->pci, sizeof(q->pci)) ||
 		!is_terminated(q->connector, sizeof(q->connector)))
 		return ddc_outcome(DDC_BROKEN, "request with unterminated text");
 	if (q->head.op < DDC_DETECT || q->head.op > DDC_CAPS)
 		return ddc_outcome(DDC_BROKEN, "unknown operation");
-	if ((q->head.op == DDC_SET || q->head.op == DDC_GET) && !quirk_via(q->via))
+	if ((q->head.op == DDC_SET || q->head.op == DDC_GET) && !quirk_via(q->via, &via))
 		return ddc_outcome(DDC_FORBIDDEN, "unknown way to set the input source");
+	if (q->head.op == DDC_SET && !via.feature && q->value > 1)
+		return ddc_outcome(DDC_FORBIDDEN, "a picture is ended (0) or sent (1)");
 	if (q->head.op == DDC_SET && !input_value_is_valid(q->value))
 		return ddc_outcome(DDC_FORBIDDEN, "an input source is 0 to 0xffff");
 	return ddc_outcome(DDC_OK, "");
@@ -227,6 +264,10 @@ void serve_request(
 		switch (q->head.op) {
 		case DDC_DETECT: outcome = detect(r, ret); break;
 		case DDC_LIST: fill_displays(r, ret); break;
+		case DDC_SET:
+			outcome =
+				q->via == MSG_VIA_SIGNAL ? set_signal(r, q) : act_on_one(r, q, ret);
+			break;
 		default: outcome = act_on_one(r, q, ret); break;
 		}
 	}

@@ -39,6 +39,18 @@ static bool text_in_array(const char *s, size_t size)
 	return false;
 }
 
+bool msg_via_is_valid(uint32_t untrusted_via, uint32_t untrusted_value)
+{
+	switch (untrusted_via) {
+	case MSG_VIA_STANDARD:
+	case MSG_VIA_LG: return untrusted_value <= INPUT_MAX;
+	case MSG_VIA_SIGNAL: return untrusted_value <= 1;
+	default:
+		return untrusted_via >= MSG_VIA_FEATURE_MIN &&
+		       untrusted_via <= MSG_VIA_FEATURE_MAX && untrusted_value <= INPUT_MAX;
+	}
+}
+
 bool msg_prepare_is_valid(const struct msg_prepare *untrusted_p)
 {
 	const struct msg_prepare *p = untrusted_p;
@@ -46,7 +58,7 @@ bool msg_prepare_is_valid(const struct msg_prepare *untrusted_p)
 	switch (p->operation) {
 	case MSG_OP_SWITCH: return name_in_array(p->target) && p->value == 0 && p->via == 0;
 	case MSG_OP_DDC_WRITE:
-		return name_in_array(p->target) && p->value <= INPUT_MAX && p->via <= MSG_VIA_MAX;
+		return name_in_array(p->target) && msg_via_is_valid(p->via, p->value);
 	case MSG_OP_HOST_SHUTDOWN:
 	case MSG_OP_GUEST_SHUTDOWN: return p->target[0] == '\0' && p->value == 0 && p->via == 0;
 	default: return false;
@@ -63,7 +75,7 @@ bool msg_query_is_valid(const struct msg_query *untrusted_q)
 	case MSG_Q_TARGETS:
 	case MSG_Q_DDC_DETECT: return q->target[0] == '\0' && q->page <= PAGE_MAX && q->via == 0;
 	case MSG_Q_DDC_READ:
-		return name_in_array(q->target) && q->page == 0 && q->via <= MSG_VIA_MAX;
+		return name_in_array(q->target) && q->page == 0 && msg_via_is_valid(q->via, 0);
 	default: return false;
 	}
 }

@@ -59,7 +59,14 @@ enum msg_outcome {
 	MSG_OUT_NOT_PAIRED = 103,    /* no keys */
 };
 
-enum msg_via { MSG_VIA_STANDARD = 0, MSG_VIA_LG = 1, MSG_VIA_MAX = MSG_VIA_LG };
+/* How an input source is written. */
+enum msg_via {
+	MSG_VIA_STANDARD = 0, /* feature 0x60 */
+	MSG_VIA_LG = 1,       /* LG's side channel */
+	MSG_VIA_SIGNAL = 2,   /* not at all: value 0 ends the picture that is sent, 1 sends it */
+	MSG_VIA_FEATURE_MIN = 0xe0, /* the manufacturer's feature of that number */
+	MSG_VIA_FEATURE_MAX = 0xff,
+};
 
 enum msg_item_kind { MSG_ITEM_NONE = 0, MSG_ITEM_MACHINE = 1, MSG_ITEM_MONITOR = 2 };
 
@@ -168,6 +175,9 @@ bool message_is_valid(const struct message *untrusted_m);
 bool msg_prepare_is_valid(const struct msg_prepare *untrusted_p);
 bool msg_query_is_valid(const struct msg_query *untrusted_q);
 bool msg_result_is_valid(const struct msg_result *untrusted_r); /* wire outcomes only */
+
+/* Of these ways one, and a value that can be written by it. */
+bool msg_via_is_valid(uint32_t untrusted_via, uint32_t untrusted_value);
 
 /* Sets outcome and detail (cut to fit, made printable), nothing else. */
 void msg_result_init(struct msg_result *r, enum msg_outcome outcome, const char *detail);

@@ -26,7 +26,6 @@ _Static_assert(6 + 3 + 2 + 3 + 159 + 3 + 6 + MSG_MAX_ITEMS * (3 + 2 + 2 * 65 + 2
 _Static_assert((int)MSG_OP_MAX == VIRTAID__OPERATION__OPERATION_GUEST_SHUTDOWN &&
 		       (int)MSG_Q_MAX == VIRTAID__QUESTION__QUESTION_DDC_READ &&
 		       (int)MSG_OUT_WIRE_MAX == VIRTAID__OUTCOME__OUTCOME_AMBIGUOUS &&
-		       (int)MSG_VIA_MAX == VIRTAID__VIA__VIA_LG &&
 		       (int)MSG_ITEM_MONITOR == VIRTAID__ITEM_KIND__ITEM_MONITOR &&
 		       (int)MSG_EV_MAX == VIRTAID__EVENT_KIND__EVENT_MONITORS_CHANGED,
 	"message.h and the .proto know the same values");
@@ -94,7 +93,7 @@ static void put_prepare(Virtaid__Prepare *out, const struct msg_prepare *p)
 	out->operation = (Virtaid__Operation)p->operation;
 	out->target = text(p->target);
 	out->value = p->value;
-	out->via = (Virtaid__Via)p->via;
+	out->via = p->via;
 	out->claimed_uid = p->claimed_uid;
 }
 
@@ -104,7 +103,7 @@ static void put_query(Virtaid__Query *out, const struct msg_query *q)
 	out->question = (Virtaid__Question)q->question;
 	out->target = text(q->target);
 	out->page = q->page;
-	out->via = (Virtaid__Via)q->via;
+	out->via = q->via;
 }
 
 static void put_item(Virtaid__Item *out, const struct msg_item *i)
@@ -226,7 +225,7 @@ static bool get_prepare(struct msg_prepare *out, const Virtaid__Prepare *in)
 {
 	out->operation = (uint32_t)in->operation;
 	out->value = in->value;
-	out->via = (uint32_t)in->via;
+	out->via = in->via;
 	out->claimed_uid = in->claimed_uid;
 	return get_text(out->target, sizeof(out->target), in->target);
 }
@@ -235,7 +234,7 @@ static bool get_query(struct msg_query *out, const Virtaid__Query *in)
 {
 	out->question = (uint32_t)in->question;
 	out->page = in->page;
-	out->via = (uint32_t)in->via;
+	out->via = in->via;
 	return get_text(out->target, sizeof(out->target), in->target);
 }
 

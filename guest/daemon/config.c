@@ -3,6 +3,9 @@
 #include "guest/daemon/config.h"
 
 #include "common/base/cleanup.h"
+#include "common/base/escape.h"
+#include "common/ddc/quirks.h"
+#include "common/link/message.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -31,6 +34,27 @@ static enum conf_verdict take_bool(const struct conf_at *at, const char *value, 
 	return conf_bool(at, value, member);
 }
 
+/* "standard lg 0xe2" */
+static enum conf_verdict take_ways(const struct conf_at *at, const char *value, void *member)
+{
+	char copy[CONF_LINE_MAX + 1], *save = NULL;
+	uint64_t ways = 0;
+
+	snprintf(copy, sizeof(copy), "%s", value);
+	for (char *w = strtok_r(copy, " \t", &save); w; w = strtok_r(NULL, " \t", &save)) {
+		int via = quirk_via_by_name(w);
+
+		if (via < 0) {
+			conf_error(at, "\"%s\" is none of standard, lg, signal and 0xe0 to 0xff",
+				escape(w));
+			return CONF_BAD;
+		}
+		ways |= quirk_via_bit((uint32_t)via);
+	}
+	*(uint64_t *)member = ways;
+	return CONF_OK;
+}
+
 static const struct {
 	const char *section, *key;
 	enum conf_verdict (*take)(const struct conf_at *at, const char *value, void *member);
@@ -39,6 +63,7 @@ static const struct {
 	{ "channel", "port", take_port, offsetof(struct config, port) },
 	{ "channel", "token", take_path, offsetof(struct config, token) },
 	{ "ddc", "enabled", take_bool, offsetof(struct config, ddc) },
+	{ "ddc", "ways", take_ways, offsetof(struct config, ways) },
 	{ "power", "command", take_path, offsetof(struct config, poweroff) },
 	{ "paths", "policy", take_path, offsetof(struct config, policy_dir) },
 	{ "paths", "state", take_path, offsetof(struct config, state_dir) },
@@ -70,6 +95,7 @@ void config_init(struct config *c)
 		.port = "/dev/virtio-ports/org.virtaid.0",
 		.token = CONFIG_TOKEN,
 		.ddc = true,
+		.ways = quirk_via_bit(MSG_VIA_STANDARD) | quirk_via_bit(MSG_VIA_LG),
 		.policy_dir = "/etc/virt-aid/guest-policy.d",
 		.state_dir = "/var/lib/virt-aid",
 		.run_dir = "/run/virt-aid",

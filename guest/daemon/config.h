@@ -13,6 +13,7 @@ struct config {
 	char port[CONFIG_PATH];        /* [channel] port */
 	char token[CONFIG_PATH];       /* [channel] token */
 	bool ddc;                      /* [ddc] enabled */
+	uint64_t ways;                 /* [ddc] ways: bits of quirk_via_bit() */
 	char poweroff[CONFIG_PATH];    /* [power] command; "": logind only */
 	struct config_hotkeys hotkeys; /* [hotkey] next, prev, host; none: off */
 	char policy_dir[CONFIG_PATH];  /* [paths] policy */

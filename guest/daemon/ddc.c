@@ -183,6 +183,8 @@ enum msg_outcome ddc_outcome(
 						    "join group i2c" },
 		[DDC_FORBIDDEN] = { MSG_OUT_DENIED, "va-ddc does not write that" },
 		[DDC_BROKEN] = { MSG_OUT_FAILED, "" },
+		[DDC_NO_RIGHT] = { MSG_OUT_FAILED, "no right to end the picture; see [ddc] "
+						   "signal, va-guest.conf(5)" },
 	};
 
 	if (fate != WORKER_REPLIED) {

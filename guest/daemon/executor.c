@@ -11,6 +11,7 @@
 
 #include "common/base/escape.h"
 #include "common/base/log.h"
+#include "common/ddc/quirks.h"
 #include "common/link/ticket.h"
 #include "guest/daemon/clock.h"
 
@@ -192,6 +193,10 @@ static enum msg_outcome judge_action(
 	if (ddc && !e->deps.ddc) {
 		*ret_why = "DDC is off in guest.conf";
 		return MSG_OUT_UNSUPPORTED;
+	}
+	if (ddc && !(e->deps.ways & quirk_via_bit(p->via))) {
+		*ret_why = "guest.conf does not name this way to switch ([ddc] ways)";
+		return MSG_OUT_DENIED;
 	}
 	if (!judge_allows(e->deps.judge, msg_operation_name(p->operation), p->target, spend,
 		    clock_now_ms(), ret_why))

@@ -17,6 +17,7 @@ struct executor_deps {
 	sd_event *event;
 	struct channel *channel;
 	struct ddc *ddc; /* NULL: off */
+	uint64_t ways;   /* to switch a monitor that the host may have used: quirk_via_bit() */
 	struct poweroff *poweroff;
 	struct judge *judge;
 };

@@ -178,8 +178,9 @@ static int build_parts(struct guestd *g)
 		r = channel_new(
 			&g->channel, g->event, g->config.port, pairing_record(g->pairing), &ops, g);
 	if (r >= 0)
-		r = executor_new(&g->executor, &(struct executor_deps){ g->event, g->channel,
-						       g->ddc, g->poweroff, g->judge });
+		r = executor_new(
+			&g->executor, &(struct executor_deps){ g->event, g->channel, g->ddc,
+					      g->config.ways, g->poweroff, g->judge });
 	if (r >= 0)
 		pairing_attach(g->pairing, channel_link(g->channel));
 	return r;

@@ -3,11 +3,13 @@
 #include "host/daemon/config-internal.h"
 
 #include "common/base/cleanup.h"
+#include "common/ddc/quirks.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define INPUT_PREFIX "input."
+#define RETRIES_MAX  9 /* more fit in no step's limit */
 
 /* "dddd:bb:dd.f", the domain of up to five digits */
 static bool is_pci_address(const char *s)
@@ -145,14 +147,27 @@ static enum conf_verdict command_line(
 	return config_text(at, value, m->command, sizeof(m->command));
 }
 
+static enum conf_verdict via_line(
+	const struct conf_at *at, const char *value, struct world_monitor *m)
+{
+	int via = quirk_via_by_name(value);
+
+	if (via < 0) {
+		conf_error(at, "\"%s\" is none of standard, lg, signal and 0xe0 to 0xff",
+			escape(value));
+		return CONF_BAD;
+	}
+	m->via = (uint32_t)via;
+	return CONF_OK;
+}
+
 static enum conf_verdict monitor_line(
 	const struct conf_at *at, const char *value, struct monitor_reading *r)
 {
-	static const char *const vias[] = { "standard", "lg" };
 	static const char *const parts[] = { "maker", "name", "serial", "serial-number" };
 	struct world_monitor *m = r->monitor;
 	enum conf_verdict v;
-	unsigned int settle_s;
+	unsigned int number;
 	bool readable;
 
 	if (!m)
@@ -169,7 +184,7 @@ static enum conf_verdict monitor_line(
 	if (!strcmp(at->key, "connector"))
 		return config_text(at, value, m->connector, sizeof(m->connector));
 	if (!strcmp(at->key, "via"))
-		return conf_word(at, value, vias, ARRAY_SIZE(vias), &m->via);
+		return via_line(at, value, m);
 	if (!strcmp(at->key, "readable")) {
 		v = conf_bool(at, value, &readable);
 		m->unreadable = v == CONF_OK && !readable;
@@ -178,8 +193,13 @@ static enum conf_verdict monitor_line(
 	if (!strcmp(at->key, "command"))
 		return command_line(at, value, m);
 	if (!strcmp(at->key, "settle")) {
-		v = conf_seconds(at, value, 0, 30, &settle_s);
-		m->settle_ms = v == CONF_OK ? settle_s * 1000 : 0;
+		v = conf_seconds(at, value, 0, 30, &number);
+		m->settle_ms = v == CONF_OK ? number * 1000 : 0;
+		return v;
+	}
+	if (!strcmp(at->key, "retries")) {
+		v = conf_uint(at, value, 0, RETRIES_MAX, &number);
+		m->writes = v == CONF_OK ? number + 1 : 0;
 		return v;
 	}
 	if (!strncmp(at->key, INPUT_PREFIX, strlen(INPUT_PREFIX)))

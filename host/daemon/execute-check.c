@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#define REWRITES_MAX     2 /* each repeat blanks the screen on some monitors */
+#define WRITES_MAX       3 /* each repeat blanks the screen on some monitors */
 #define SAME_OTHER_READS 3 /* that many answers of another input make it a fact */
 
 static void check_read(struct execution *x);
@@ -49,6 +49,11 @@ static void rewrite(struct execution *x)
 			on_rewritten);
 }
 
+static int writes_max(const struct world_monitor *m)
+{
+	return m->writes ? (int)m->writes : WRITES_MAX;
+}
+
 void execute_unconfirmed(struct execution *x, const char *detail)
 {
 	if (!x->text[0])
@@ -76,7 +81,8 @@ static void on_read(struct execution *x, int error, int32_t value, const char *d
 		return;
 	}
 	x->others = v == INPUT_OTHER ? x->others + 1 : 0;
-	if (x->others >= SAME_OTHER_READS && x->rewrites < REWRITES_MAX && !late && x->writer >= 0)
+	if (x->others >= SAME_OTHER_READS && x->rewrites + 1 < writes_max(m) && !late &&
+		x->writer >= 0)
 		rewrite(x);
 	else if (!late)
 		execute_later(x, x->ops->next_read_ms, check_read);

@@ -77,6 +77,24 @@ static void write_back(struct execution *x, const struct step *s)
 			on_written_back);
 }
 
+static void on_picture_back(struct execution *x, int error, int32_t value, const char *detail)
+{
+	const struct step *s = execute_step(x);
+
+	if (!error && s->undo_input >= 0)
+		x->ops->on_shown(x->ctx, s->monitor, s->undo_input, INPUT_NOT_READ, WRITER_UNKNOWN);
+	on_undone(x, error, value, detail);
+}
+
+static void picture_back(struct execution *x, const struct step *s)
+{
+	if (execute_is_gone(x, s->actor))
+		undone(x, "undone", "that guest is no more");
+	else
+		x->ops->write(x->ctx, x, s->actor, &x->monitors[s->monitor], s->kind == STEP_DARK,
+			s->limit_ms, on_picture_back);
+}
+
 /* --- machines
  * ------------------------------------------------------------------------------------- */
 
@@ -181,6 +199,8 @@ static void undo_step(struct execution *x)
 
 	switch (s->kind) {
 	case STEP_WRITE: write_back(x, s); break;
+	case STEP_LIGHT:
+	case STEP_DARK: picture_back(x, s); break;
 	case STEP_STOP: start_again(x, s); break;
 	case STEP_START: stop_again(x, s); break;
 	case STEP_DETACH: give_back(x, s); break;

@@ -80,7 +80,7 @@ static void describe_failure(struct execution *x, const char *detail)
 	const struct step *s = execute_step(x);
 	const struct world *w = x->ops->world(x->ctx);
 
-	if (s->kind == STEP_WRITE || s->kind == STEP_CHECK) {
+	if (step_is_monitors(s->kind)) {
 		snprintf(x->text, sizeof(x->text), "monitor %s: %s", x->monitors[s->monitor].name,
 			detail[0] ? detail : "it did not obey");
 		return;
@@ -112,7 +112,7 @@ void execute_step_over(struct execution *x, int error, int32_t value, const char
 	(void)value;
 	if (error) {
 		/* what was not acknowledged did not happen; without an answer it may have */
-		if (execute_step(x)->kind == STEP_WRITE && error != -ETIMEDOUT)
+		if (step_is_monitors(execute_step(x)->kind) && error != -ETIMEDOUT)
 			x->tried[x->at] = false;
 		x->late[x->at] = error == -ETIMEDOUT;
 		execute_fail(x, detail[0] ? detail : strerror(-error));
@@ -120,11 +120,11 @@ void execute_step_over(struct execution *x, int error, int32_t value, const char
 	}
 	x->last_ok = true;
 	x->done[x->at] = true;
-	if (execute_step(x)->kind == STEP_WRITE) {
+	if (execute_step(x)->kind == STEP_WRITE)
 		x->writer = x->at;
+	if (execute_step(x)->kind == STEP_WRITE || execute_step(x)->kind == STEP_DARK)
 		if (x->monitors[execute_step(x)->monitor].unreadable)
 			execute_unconfirmed(x, "cannot be read"); /* no check will follow */
-	}
 	execute_report(x, "done", detail);
 	execute_next_step(x);
 }
@@ -141,6 +141,18 @@ static void write_begin(struct execution *x)
 	else
 		x->ops->write(x->ctx, x, s->actor, m, m->sources[s->input].write, s->limit_ms,
 			execute_step_over);
+}
+
+static void picture_begin(struct execution *x)
+{
+	const struct step *s = execute_step(x);
+
+	x->writer = -1;
+	if (execute_is_gone(x, s->actor))
+		execute_step_over(x, -ESRCH, -1, "that guest is no more");
+	else
+		x->ops->write(x->ctx, x, s->actor, &x->monitors[s->monitor], s->kind == STEP_LIGHT,
+			s->limit_ms, execute_step_over);
 }
 
 static void step_begin(struct execution *x)
@@ -163,6 +175,8 @@ static void step_begin(struct execution *x)
 	switch (s->kind) {
 	case STEP_WRITE: write_begin(x); break;
 	case STEP_CHECK: execute_check_begin(x); break;
+	case STEP_LIGHT:
+	case STEP_DARK: picture_begin(x); break;
 	case STEP_SEAT: execute_step_over(x, 0, -1, ""); break;
 	default: execute_machine_begin(x); break;
 	}

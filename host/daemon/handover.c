@@ -143,7 +143,8 @@ static void push_all(struct handover *o)
 	for (int i = 0; i < n; i++)
 		inputs[i] = input_for(w, &w->monitors[i], o->guest->slot);
 	for (int i = 0; i < n; i++)
-		if (inputs[i] >= 0)
+		/* a picture ends by itself with the graphics card that sends it */
+		if (inputs[i] >= 0 && w->monitors[i].via != MSG_VIA_SIGNAL)
 			push(o, i, inputs[i]);
 }
 

@@ -22,6 +22,7 @@ const char *ddc_status_text(uint32_t status)
 		[DDC_NO_ACCESS] = "no access to /dev/i2c-*; is module i2c-dev loaded?",
 		[DDC_FORBIDDEN] = "this value is not written to a monitor",
 		[DDC_BROKEN] = "libddcutil failed",
+		[DDC_NO_RIGHT] = "no right to end the picture; see via = signal, va-host.conf(5)",
 	};
 
 	return status <= DDC_STATUS_MAX ? texts[status] : texts[DDC_BROKEN];

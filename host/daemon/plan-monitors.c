@@ -6,6 +6,7 @@
 #include "host/daemon/plan-internal.h"
 
 #include "common/ddc/ipc.h"
+#include "common/link/message.h"
 
 #define CHECK_LIMIT_MS 10000u /* the slowest monitor seen takes 8 s to answer after a switch */
 #define WRITE_LIMIT_MS ((uint32_t)(DDC_LIMIT_SET_USEC / 1000))
@@ -114,39 +115,111 @@ static void add_write(
 	s->writer = role;
 }
 
+static void add_check(struct planning *a, int monitor, int input, int otherwise)
+{
+	int reader = planning_can_act(a, a->p->target) ? a->p->target : otherwise;
+	struct step *s;
+
+	if (a->w->monitors[monitor].unreadable)
+		return;
+	s = planning_add(a, STEP_CHECK, reader, CHECK_LIMIT_MS);
+	s->monitor = monitor;
+	s->input = input;
+}
+
+static bool refuse_monitor(struct planning *a, const struct world_monitor *m)
+{
+	planning_refuse(a, EXIT_CODE_NOT_CONNECTED,
+		"nobody can switch monitor %s: no session with the machine it shows nor with %s",
+		m->name, a->w->machines[a->p->target].name);
+	return false;
+}
+
+/* --- by whoever is written to
+ * ---------------------------------------------------------------------------- */
+
+static bool plan_writes(struct planning *a, int monitor, int input, int before)
+{
+	const struct world_monitor *m = &a->w->monitors[monitor];
+	struct writers l;
+
+	find_writers(a, m, &l);
+	if (l.n == 0)
+		return a->i->rescue || m->shown == input || refuse_monitor(a, m);
+	for (int i = 0; i < l.n; i++) {
+		add_write(a, monitor, input, before, l.machine[i], l.role[i]);
+		a->p->steps[a->p->n_steps - 1].only_if_failed = i > 0;
+	}
+	add_check(a, monitor, input, l.machine[0]);
+	return true;
+}
+
+/* --- by who sends it a picture
+ * --------------------------------------------------------------------------- */
+
+static struct step *add_picture(struct planning *a, enum step_kind kind, int monitor, int machine)
+{
+	struct step *s = planning_add(a, kind, machine, WRITE_LIMIT_MS);
+
+	s->monitor = monitor;
+	return s;
+}
+
+static bool is_planned(const struct planning *a, enum step_kind kind, int monitor, int machine)
+{
+	for (int i = 0; i < a->p->n_steps; i++)
+		if (a->p->steps[i].kind == kind && a->p->steps[i].monitor == monitor &&
+			a->p->steps[i].actor == machine)
+			return true;
+	return false;
+}
+
+/*
+ * The monitor goes where a picture is, as soon as it is sent none where it is: so the target
+ * sends one, the others end theirs, lest it goes to one of them, and who is shown comes last.
+ * Back: who was shown sends one again, and then the target ends its own.
+ */
+static bool plan_signal(struct planning *a, int monitor, int input, int before)
+{
+	const struct world_monitor *m = &a->w->monitors[monitor];
+	int shown = owner_of(a, m, before), target = a->p->target;
+	bool can = planning_can_act(a, target);
+	struct step *s;
+
+	if (shown != target && shown != WORLD_NOBODY && !planning_can_act(a, shown) &&
+		!a->i->rescue)
+		return refuse_monitor(a, m);
+	if (can)
+		add_picture(a, STEP_LIGHT, monitor, target)->undo = shown != target;
+	for (int i = 0; i < m->n_inputs; i++) {
+		int owner = owner_of(a, m, i);
+
+		if (owner == target || owner == shown || !planning_can_act(a, owner) ||
+			is_planned(a, STEP_DARK, monitor, owner))
+			continue;
+		add_picture(a, STEP_DARK, monitor, owner)->may_fail = true;
+	}
+	if (shown != target && planning_can_act(a, shown)) {
+		s = add_picture(a, STEP_DARK, monitor, shown);
+		s->undo_input = before;
+		s->undo = true;
+	}
+	add_check(a, monitor, input, WORLD_HOST);
+	return true;
+}
+
 static bool plan_monitor(struct planning *a, int monitor)
 {
 	const struct world_monitor *m = &a->w->monitors[monitor];
 	int input = target_input(a, m), before = input_before(a, m);
-	struct writers l;
-	struct step *s;
 
 	if (input < 0 || m->n_inputs < 2)
 		return true; /* no way there, or no other */
 	if (m->shown == input && !a->i->force)
 		return true; /* writing again only blanks the screen */
-	find_writers(a, m, &l);
-	if (l.n == 0 && (a->i->rescue || m->shown == input))
-		return true;
-	if (l.n == 0) {
-		planning_refuse(a, EXIT_CODE_NOT_CONNECTED,
-			"nobody can switch monitor %s: no session with the machine it shows nor "
-			"with "
-			"%s",
-			m->name, a->w->machines[a->p->target].name);
-		return false;
-	}
-	for (int i = 0; i < l.n; i++) {
-		add_write(a, monitor, input, before, l.machine[i], l.role[i]);
-		a->p->steps[a->p->n_steps - 1].only_if_failed = i > 0;
-	}
-	if (m->unreadable)
-		return true;
-	s = planning_add(a, STEP_CHECK,
-		planning_can_act(a, a->p->target) ? a->p->target : l.machine[0], CHECK_LIMIT_MS);
-	s->monitor = monitor;
-	s->input = input;
-	return true;
+	if (m->via == MSG_VIA_SIGNAL && !m->command[0])
+		return plan_signal(a, monitor, input, before);
+	return plan_writes(a, monitor, input, before);
 }
 
 bool plan_monitors(struct planning *a)
@@ -170,7 +243,8 @@ void plan_early_pushes(struct planning *a)
 		const struct world_monitor *m = &w->monitors[i];
 		int before = input_before(a, m), input = target_input(a, m), owner;
 
-		if (before < 0 || input < 0 || input == before || m->n_inputs < 2 || m->command[0])
+		if (before < 0 || input < 0 || input == before || m->n_inputs < 2 ||
+			m->command[0] || m->via == MSG_VIA_SIGNAL)
 			continue;
 		owner = world_gpu_owner(w, m->inputs[before].gpu);
 		if (!planning_stops(a, owner) || !w->machines[owner].session ||

@@ -48,6 +48,12 @@ static void describe(const struct world *w, const struct step *s, char *out, siz
 		snprintf(out, size, "%s reads monitor %s until it shows %s", actor, m->name,
 			m->inputs[s->input].name);
 		break;
+	case STEP_LIGHT:
+		snprintf(out, size, "%s sends monitor %s a picture", actor, m->name);
+		break;
+	case STEP_DARK:
+		snprintf(out, size, "%s ends its picture on monitor %s", actor, m->name);
+		break;
 	case STEP_STOP: describe_stop(s, name, out, size); break;
 	case STEP_START: snprintf(out, size, "%s is started", name); break;
 	case STEP_SESSION: snprintf(out, size, "%s comes up and its agent answers", name); break;
@@ -82,7 +88,9 @@ void step_describe_undo(const struct world *w, const struct step *s, char *out, 
 			m->sources[s->undo_input].write);
 	if (!s->undo)
 		return;
-	if (s->kind == STEP_STOP)
+	if (s->kind == STEP_LIGHT || s->kind == STEP_DARK)
+		snprintf(out, size, s->kind == STEP_DARK ? "send it again" : "end it");
+	else if (s->kind == STEP_STOP)
 		snprintf(out, size, "start %s again", name);
 	else if (s->kind == STEP_START)
 		snprintf(out, size, "stop %s", name);

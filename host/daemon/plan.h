@@ -18,13 +18,15 @@
 #define PLAN_MAX_STOPS   4 /* guests in the way of one switch */
 #define PLAN_MAX_WRITERS 4 /* that are tried at one monitor */
 #define PLAN_MAX_STEPS                                                         \
-	(WORLD_MAX_MONITORS * (PLAN_MAX_WRITERS + 2) + WORLD_MAX_DEVICES * 3 + \
+	(WORLD_MAX_MONITORS * (WORLD_MAX_INPUTS + 2) + WORLD_MAX_DEVICES * 3 + \
 		PLAN_MAX_STOPS * 3 + 4)
 #define PLAN_TEXT_SIZE 160
 
 enum step_kind {
 	STEP_WRITE,   /* actor writes input of monitor */
 	STEP_CHECK,   /* actor reads the input source until it is the wanted one */
+	STEP_LIGHT,   /* actor sends monitor a picture (MSG_VIA_SIGNAL) */
+	STEP_DARK,    /* actor sends it none any more */
 	STEP_STOP,    /* machine is made to stop, and is off: see how */
 	STEP_START,   /* machine is started, and runs */
 	STEP_SESSION, /* machine's agent answers */
@@ -33,6 +35,11 @@ enum step_kind {
 	STEP_CONFIRM, /* machine's agent answers a question put to it now */
 	STEP_SEAT,    /* the seat is the target's: cannot fail, comes last */
 };
+
+static inline bool step_is_monitors(enum step_kind kind)
+{
+	return kind == STEP_WRITE || kind == STEP_CHECK || kind == STEP_LIGHT || kind == STEP_DARK;
+}
 
 enum step_how {
 	STOP_AGENT, /* its agent powers it off */
@@ -47,13 +54,13 @@ struct step {
 	bool may_fail;       /* and the switch goes on */
 	int actor;           /* machine */
 	int machine;         /* whom it is about: STOP, START, SESSION, DETACH, ATTACH, CONFIRM */
-	int monitor;         /* index into world.monitors: WRITE, CHECK */
+	int monitor;         /* index into world.monitors: WRITE, CHECK, LIGHT, DARK */
 	int input;           /* index into its inputs: what is to be shown */
 	int undo_input;      /* what was shown before, -1 not known (then nothing to undo) */
 	int device;          /* index into world.devices: DETACH, ATTACH */
 	enum step_how how;
 	enum world_writer writer;
-	bool undo; /* STOP, START, DETACH, ATTACH: is undone if the switch fails later */
+	bool undo; /* all but WRITE: is undone if the switch fails later */
 	uint32_t limit_ms;
 };
 

@@ -47,6 +47,7 @@ struct world_monitor {
 	uint32_t via;       /* enum msg_via: how its input is written */
 	bool unreadable;    /* configured: reads of it lie, do not ask */
 	uint32_t settle_ms; /* after a write, until it is read; 0: the usual */
+	uint32_t writes;    /* at most, while it shows something else; 0: the usual */
 	/* what switches it in place of DDC, on the host: path and arguments with blanks; or "" */
 	char command[WORLD_COMMAND_SIZE];
 	bool found; /* not configured: found by looking (cables.c) */

@@ -53,7 +53,7 @@ static void check_monitor(const struct world_monitor *m)
 	must(name_is_valid(m->name) && strlen(m->key) == MONITOR_KEY_SIZE - 1);
 	must(m->n_inputs >= 1 && m->n_inputs <= WORLD_MAX_INPUTS && m->shown == -1);
 	must(strnlen(m->connector, sizeof(m->connector)) < sizeof(m->connector));
-	must(m->via <= MSG_VIA_MAX);
+	must(msg_via_is_valid(m->via, 0));
 	for (int i = 0; i < m->n_inputs; i++) {
 		must(name_is_valid(m->inputs[i].name) && strlen(m->inputs[i].gpu) >= 12);
 		must(m->sources[i].read >= INPUT_NOT_READ && m->sources[i].read <= 0xffff);

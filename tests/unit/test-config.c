@@ -141,7 +141,7 @@ static void monitor_keys(void)
 	put("host.conf",
 		"[monitor left]\nmaker = DEL\nname = U2720Q\nserial = ABC\nserial-number = 0x10\n"
 		"connector = DP-1\nvia = lg\nreadable = no\n"
-		"command = /bin/switch it\nsettle = 2s\n"
+		"command = /bin/switch it\nsettle = 2s\nretries = 0\n"
 		"input.dp1 = 0x0f 0000:01:00.0\ninput.hdmi = 17 00000:02:1f.7 read=0x0f11\n"
 		"[monitor right]\nkey = 0123456789abcdef\ninput.a = 1 0000:01:00.0\n");
 	CHECK_EQ(load(), 0);
@@ -154,6 +154,7 @@ static void monitor_keys(void)
 	CHECK(m->unreadable && m->shown == -1);
 	CHECK_STR(m->command, "/bin/switch it");
 	CHECK_EQ(m->settle_ms, 2000);
+	CHECK_EQ(m->writes, 1);
 	CHECK_EQ(m->n_inputs, 2);
 	CHECK_STR(m->inputs[0].name, "dp1");
 	CHECK_STR(m->inputs[0].gpu, "0000:01:00.0");
@@ -164,7 +165,7 @@ static void monitor_keys(void)
 	CHECK_STR(m->inputs[1].gpu, "00000:02:1f.7");
 	m = &config->monitors[1];
 	CHECK_STR(m->key, "0123456789abcdef");
-	CHECK(!m->unreadable && m->via == MSG_VIA_STANDARD);
+	CHECK(!m->unreadable && m->via == MSG_VIA_STANDARD && m->writes == 0);
 	end();
 }
 
@@ -223,7 +224,9 @@ static void monitor_errors(void)
 	CHECK(refuses("[monitor a]\nkey = 0123\n", "host.conf:2: a key is 16"));
 	CHECK(refuses("[monitor a]\nmaker = DELL\n", "host.conf:2: more than 3 characters"));
 	CHECK(refuses("[monitor a]\nserial-number = 0x1ffffffff\n", "host.conf:2: not a number"));
-	CHECK(refuses("[monitor a]\nvia = usb\n", "host.conf:2: "));
+	CHECK(refuses("[monitor a]\nvia = usb\n", "host.conf:2: \"usb\" is none of"));
+	CHECK(refuses("[monitor a]\nvia = 0xd6\n", "host.conf:2: "));
+	CHECK(refuses("[monitor a]\nretries = 10\n", "host.conf:2: "));
 	CHECK(refuses("[monitor a]\nreadable = 2\n", "host.conf:2: "));
 	CHECK(refuses("[monitor a]\ncommand = switch it\n", "host.conf:2: the command must be"));
 	CHECK(refuses("[monitor a]\nsettle = 31s\n", "host.conf:2: "));

@@ -11,32 +11,50 @@
 static void lg_message(void)
 {
 	static const uint8_t want[WIRE_SET_SIZE] = { 0x50, 0x84, 0x03, 0xf4, 0x00, 0xd0, 0x9d };
-	const struct quirk_via *lg = quirk_via(MSG_VIA_LG);
 	uint8_t got[WIRE_SET_SIZE];
+	struct quirk_via lg;
 
-	CHECK(lg != NULL);
-	wire_pack_set(lg->source, lg->feature, 0xd0, got);
+	CHECK(quirk_via(MSG_VIA_LG, &lg));
+	wire_pack_set(lg.source, lg.feature, 0xd0, got);
 	CHECK_MEM(got, want, sizeof(want));
 }
 
 static void standard_message(void)
 {
 	static const uint8_t want[WIRE_SET_SIZE] = { 0x51, 0x84, 0x03, 0x60, 0xff, 0x09, 0x2e };
-	const struct quirk_via *standard = quirk_via(MSG_VIA_STANDARD);
 	uint8_t got[WIRE_SET_SIZE];
+	struct quirk_via standard;
 
-	CHECK(standard != NULL);
-	wire_pack_set(standard->source, standard->feature, 0xff09, got);
+	CHECK(quirk_via(MSG_VIA_STANDARD, &standard));
+	wire_pack_set(standard.source, standard.feature, 0xff09, got);
 	CHECK_MEM(got, want, sizeof(want));
 }
 
 /* each way that the protocol knows has an entry, and there are no others */
 static void ways(void)
 {
-	for (uint32_t via = 0; via <= MSG_VIA_MAX; via++)
-		CHECK(quirk_via(via) && quirk_via_by_name(quirk_via(via)->name) == (int)via);
-	CHECK(!quirk_via(MSG_VIA_MAX + 1));
-	CHECK(!quirk_via(UINT32_MAX));
+	struct quirk_via way;
+	uint64_t bits = 0;
+
+	for (uint32_t via = 0; via <= 0x200; via++) {
+		uint64_t bit = quirk_via_bit(via);
+
+		CHECK_EQ(quirk_via(via, &way), msg_via_is_valid(via, 0));
+		CHECK_EQ(bit != 0, msg_via_is_valid(via, 0));
+		CHECK((bits & bit) == 0 && (bit & (bit - 1)) == 0);
+		bits |= bit;
+		if (bit)
+			CHECK_EQ(quirk_via_by_name(quirk_via_name(via)), (int)via);
+	}
+	CHECK(!quirk_via(UINT32_MAX, &way));
+	CHECK(quirk_via(0xe2, &way) && way.feature == 0xe2 && way.source == 0x51);
+	CHECK(quirk_via(MSG_VIA_SIGNAL, &way) && way.feature == 0);
+	CHECK_EQ(quirk_via_by_name("0xe2"), 0xe2);
+	CHECK_EQ(quirk_via_by_name("0xFF"), 0xff);
+	CHECK_EQ(quirk_via_by_name("0xd6"), -1); /* power mode */
+	CHECK_EQ(quirk_via_by_name("0x04"), -1); /* factory defaults */
+	CHECK_EQ(quirk_via_by_name("e2"), -1);
+	CHECK_EQ(quirk_via_by_name("0xeg"), -1);
 	CHECK_EQ(quirk_via_by_name("power"), -1);
 	CHECK_EQ(quirk_suggests_via(&(struct monitor_id){ .maker = "GSM" }), MSG_VIA_LG);
 	CHECK_EQ(quirk_suggests_via(&(struct monitor_id){ .maker = "DEL" }), MSG_VIA_STANDARD);

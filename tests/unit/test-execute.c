@@ -3,6 +3,7 @@
  * Walking a plan: a fake monitor and fake machines answer at once. Every step is made to fail in
  * turn, and the outcome is the monitors' truth: all at the target, or all back.
  */
+#include "common/link/message.h"
 #include "host/daemon/execute.h"
 #include "tests/unit/test.h"
 
@@ -15,6 +16,7 @@ static struct rig {
 	int acts, fail_at;          /* the act (counted from 1) that fails; 0 none */
 	int drop_writes;            /* that many writes are acknowledged and ignored */
 	bool unreadable, deaf_push; /* host's writes fail */
+	bool dark[2];               /* machine sends no picture to monitors that follow one */
 	int writes, reads;
 	int destroyed; /* how often alpha was */
 	enum exit_code code;
@@ -25,6 +27,19 @@ static struct rig {
 static int monitor_of(const struct world_monitor *m)
 {
 	return m->name[4] - '0';
+}
+
+/* A monitor that follows a picture leaves its input when there is none, for one where there is. */
+static void show_picture(int machine, bool lit)
+{
+	rig.dark[machine] = !lit;
+	for (int m = 0; m < rig.world.n_monitors; m++) {
+		int shown = rig.shown[m] == 0x11;
+
+		if (rig.world.monitors[m].via == MSG_VIA_SIGNAL && rig.dark[shown] &&
+			!rig.dark[!shown])
+			rig.shown[m] = shown ? 0x0f : 0x11;
+	}
 }
 
 static void fake_write(void *ctx, struct execution *x, int machine, const struct world_monitor *m,
@@ -38,7 +53,9 @@ static void fake_write(void *ctx, struct execution *x, int machine, const struct
 		done(x, -ECOMM, -1, "it does not acknowledge");
 		return;
 	}
-	if (rig.drop_writes)
+	if (m->via == MSG_VIA_SIGNAL)
+		show_picture(machine, value);
+	else if (rig.drop_writes)
 		rig.drop_writes--;
 	else
 		rig.shown[monitor_of(m)] = value;
@@ -235,6 +252,51 @@ static void a_dropped_write_is_repeated(void)
 	CHECK_EQ(rig.writes, 2);
 }
 
+static void a_monitor_has_retries_of_its_own(void)
+{
+	make_rig(1);
+	rig.drop_writes = 1;
+	rig.world.monitors[0].writes = 1; /* "retries = 0" */
+	run();
+	CHECK_EQ(rig.code, EXIT_CODE_FAILED);
+	CHECK_EQ(rig.shown[0], 0x0f);
+	make_rig(1);
+	rig.drop_writes = 4;
+	rig.world.monitors[0].writes = 5;
+	run();
+	CHECK_EQ(rig.code, EXIT_CODE_OK);
+	CHECK_EQ(rig.writes, 5);
+}
+
+static void make_pictures(void)
+{
+	make_rig(2);
+	rig.world.monitors[0].via = rig.world.monitors[1].via = MSG_VIA_SIGNAL;
+}
+
+/* The second monitor hears of no write: what it shows is what it is sent. */
+static void pictures_move_monitors(void)
+{
+	make_pictures();
+	run();
+	CHECK_EQ(rig.code, EXIT_CODE_OK);
+	CHECK(rig.shown[0] == 0x11 && rig.shown[1] == 0x11);
+	CHECK(rig.dark[0] && !rig.dark[1]);
+	for (int fail = 1; fail <= 4; fail++) {
+		make_pictures();
+		rig.fail_at = fail;
+		run();
+		CHECK_EQ(rig.code, EXIT_CODE_FAILED);
+		CHECK(!rig.moved && !rig.dark[0]);
+		CHECK(rig.shown[0] == 0x0f && rig.shown[1] == 0x0f);
+	}
+	make_pictures(); /* one that cannot be read: sent, not confirmed */
+	rig.world.monitors[0].unreadable = rig.world.monitors[1].unreadable = true;
+	run();
+	CHECK_EQ(rig.code, EXIT_CODE_UNCONFIRMED);
+	CHECK(rig.moved && rig.shown[0] == 0x11 && rig.shown[1] == 0x11);
+}
+
 static void a_monitor_that_ignores_every_write_is_a_failure(void)
 {
 	make_rig(1);
@@ -275,6 +337,8 @@ TEST_MAIN({ "a_start_without_an_answer_is_undone", a_start_without_an_answer_is_
 	{ "any_failure_leaves_no_half_switch", any_failure_leaves_no_half_switch },
 	{ "both_sides_deaf_is_undone", both_sides_deaf_is_undone },
 	{ "a_dropped_write_is_repeated", a_dropped_write_is_repeated },
+	{ "a_monitor_has_retries_of_its_own", a_monitor_has_retries_of_its_own },
+	{ "pictures_move_monitors", pictures_move_monitors },
 	{ "a_monitor_that_ignores_every_write_is_a_failure",
 		a_monitor_that_ignores_every_write_is_a_failure },
 	{ "an_unreadable_one_is_sent_not_confirmed", an_unreadable_one_is_sent_not_confirmed });

@@ -106,7 +106,15 @@ static void prepare(void)
 	GOOD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 0, MSG_VIA_STANDARD));
 	GOOD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 0xffff, MSG_VIA_LG));
 	BAD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 0x10000, 0));
-	BAD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 0x0f, MSG_VIA_MAX + 1));
+	GOOD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 1, MSG_VIA_SIGNAL));
+	GOOD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 0xffff, 0xe0));
+	GOOD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 0, 0xff));
+	BAD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 2, MSG_VIA_SIGNAL));
+	BAD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 0x10000, 0xe0));
+	BAD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 0, MSG_VIA_SIGNAL + 1));
+	BAD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 4, 0xdf));
+	BAD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 4, 0xd6)); /* power */
+	BAD(make_prepare(MSG_OP_DDC_WRITE, "0123456789abcdef", 0, 0x100));
 	BAD(make_prepare(MSG_OP_DDC_WRITE, "", 0x0f, 0));
 	for (uint32_t op = MSG_OP_HOST_SHUTDOWN; op <= MSG_OP_GUEST_SHUTDOWN; op += 2) {
 		GOOD(make_prepare(op, "", 0, 0));
@@ -155,7 +163,8 @@ static void query(void)
 	BAD(make_query(MSG_Q_PING, "", 1, 0));
 	BAD(make_query(MSG_Q_PING, "", 0, 1));
 	GOOD(make_query(MSG_Q_DDC_READ, "0123456789abcdef", 0, MSG_VIA_LG));
-	BAD(make_query(MSG_Q_DDC_READ, "0123456789abcdef", 0, MSG_VIA_MAX + 1));
+	GOOD(make_query(MSG_Q_DDC_READ, "0123456789abcdef", 0, 0xe2));
+	BAD(make_query(MSG_Q_DDC_READ, "0123456789abcdef", 0, MSG_VIA_SIGNAL + 1));
 	BAD(make_query(MSG_Q_DDC_READ, "0123456789abcdef", 1, 0));
 	BAD(make_query(MSG_Q_DDC_READ, "", 0, 0));
 	BAD(make_query(MSG_Q_NONE, "", 0, 0));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The plan of a switch, case by case; test-plan-worlds.c goes through all small worlds. */
+#include "common/link/message.h"
 #include "host/daemon/plan.h"
 #include "tests/unit/test.h"
 
@@ -188,6 +189,49 @@ static void a_command_is_the_hosts(void)
 	CHECK(p.steps[1].kind == STEP_CHECK && p.steps[1].actor == 2);
 }
 
+/* The target's picture comes first, the shown one ends last; a third one might be chosen. */
+static void a_picture_moves_a_monitor(void)
+{
+	struct plan p;
+
+	make_world(1);
+	w.monitors[0].via = MSG_VIA_SIGNAL;
+	w.monitors[0].shown = 0;
+	p = plan_to("alpha", false);
+	CHECK_EQ(p.refusal, EXIT_CODE_OK);
+	CHECK_EQ(p.n_steps, 5);
+	CHECK(p.steps[0].kind == STEP_LIGHT && p.steps[0].actor == 1 && p.steps[0].undo);
+	CHECK(p.steps[1].kind == STEP_DARK && p.steps[1].actor == 2);
+	CHECK(p.steps[1].may_fail && !p.steps[1].undo);
+	CHECK(p.steps[2].kind == STEP_DARK && p.steps[2].actor == WORLD_HOST);
+	CHECK(!p.steps[2].may_fail && p.steps[2].undo && p.steps[2].undo_input == 0);
+	CHECK(p.steps[3].kind == STEP_CHECK && p.steps[3].actor == 1);
+	w.monitors[0].unreadable = true;
+	p = plan_to("alpha", false);
+	CHECK_EQ(p.n_steps, 4);
+}
+
+/* Nobody can end the picture that is shown: the monitor would stay; a rescue tries all the same. */
+static void a_picture_that_nobody_can_end_is_a_refusal(void)
+{
+	struct intent rescue = { .target = "host", .rescue = true };
+	struct plan p;
+
+	make_world(1);
+	w.monitors[0].via = MSG_VIA_SIGNAL;
+	w.monitors[0].shown = w.holder = 1;
+	machines[1].session = false;
+	p = plan_to("beta", false);
+	CHECK_EQ(p.refusal, EXIT_CODE_NOT_CONNECTED);
+	plan_switch(&w, &rescue, &p);
+	CHECK_EQ(p.refusal, EXIT_CODE_OK);
+	CHECK(p.steps[0].kind == STEP_LIGHT && p.steps[0].actor == WORLD_HOST);
+	/* the picture of one that is off has ended with it */
+	machines[1].state = WORLD_OFF;
+	p = plan_to("beta", false);
+	CHECK_EQ(p.refusal, EXIT_CODE_OK);
+}
+
 TEST_MAIN({ "the_shown_side_pushes", the_shown_side_pushes },
 	{ "between_two_guests_the_holder_pushes", between_two_guests_the_holder_pushes },
 	{ "a_dead_holder_leaves_the_host_and_the_pull",
@@ -197,4 +241,7 @@ TEST_MAIN({ "the_shown_side_pushes", the_shown_side_pushes },
 	{ "the_host_without_a_gpu_is_no_target", the_host_without_a_gpu_is_no_target },
 	{ "nothing_to_do_is_said", nothing_to_do_is_said },
 	{ "an_unreadable_monitor_is_not_read", an_unreadable_monitor_is_not_read },
-	{ "a_command_is_the_hosts", a_command_is_the_hosts });
+	{ "a_command_is_the_hosts", a_command_is_the_hosts },
+	{ "a_picture_moves_a_monitor", a_picture_moves_a_monitor },
+	{ "a_picture_that_nobody_can_end_is_a_refusal",
+		a_picture_that_nobody_can_end_is_a_refusal });

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The parts of va-guestd alone: clock, configuration, words, and the port as a device file. */
 #include "common/base/cleanup.h"
+#include "common/ddc/quirks.h"
+#include "common/link/message.h"
 #include "guest/daemon/clock.h"
 #include "guest/daemon/config.h"
 #include "guest/daemon/port.h"
@@ -74,6 +76,12 @@ static void configuration(void)
 	CHECK_EQ(read_config("[chanel]\n", &c, &report), -EINVAL);
 	CHECK_EQ(read_config("[ddc]\nenabled = perhaps\n", &c, &report), -EINVAL);
 	CHECK_EQ(read_config("[ddc]\nenable = yes\n", &c, &report), -EINVAL);
+	/* what may be written: two ways by default, others where they are named */
+	CHECK_EQ(c.ways, quirk_via_bit(MSG_VIA_STANDARD) | quirk_via_bit(MSG_VIA_LG));
+	CHECK_EQ(read_config("[ddc]\nways = signal 0xe2\n", &c, &report), 0);
+	CHECK_EQ(c.ways, quirk_via_bit(MSG_VIA_SIGNAL) | quirk_via_bit(0xe2));
+	CHECK_EQ(read_config("[ddc]\nways = standard 0xd6\n", &c, &report), -EINVAL);
+	CHECK(strstr(report.text, "guest.conf:2: \"0xd6\" is none of"));
 	unlink(program_file("guest.conf"));
 	CHECK_EQ(config_read(&c, program_file("guest.conf"), &report), -ENOENT);
 }

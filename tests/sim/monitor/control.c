@@ -79,6 +79,7 @@ static const struct setting settings[] = {
 	{ "strict", FLAG, offsetof(struct sim_monitor, strict) },
 	{ "nullunsup", FLAG, offsetof(struct sim_monitor, null_unsupported) },
 	{ "lg", FLAG, offsetof(struct sim_monitor, lg) },
+	{ "code", OPTIONAL, offsetof(struct sim_monitor, code) },
 	{ "asker", FLAG, offsetof(struct sim_monitor, says_asker) },
 	{ "stale", FLAG, offsetof(struct sim_monitor, says_previous) },
 	{ "asleep", FLAG, offsetof(struct sim_monitor, asleep) },

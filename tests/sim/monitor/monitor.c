@@ -45,6 +45,7 @@ void monitor_init(struct sim_monitor *m)
 		.settle_ms = 50,
 		.garbage_high = -1,
 		.lie = -1,
+		.code = -1,
 		.vanish_after = -1,
 		.power = true,
 		.id = { "SIM", 0x6024, 42, "SIM0000042", "SIM 24o" },
@@ -259,7 +260,9 @@ static void set_feature(
 	tell(m, now, "set", port, code, value, source);
 	if (m->lg && code == SIM_FEATURE_LG && source == SOURCE_LG)
 		lg_side_channel(m, now, port, value);
-	else if (code == SIM_FEATURE_INPUT && !m->lg)
+	else if (m->code >= 0 && code == m->code)
+		want_input(m, now, port, value);
+	else if (code == SIM_FEATURE_INPUT && !m->lg && m->code < 0)
 		want_input(m, now, port, value);
 	else if (code != SIM_FEATURE_INPUT && m->supported[code])
 		m->cur[code] = value;

@@ -94,6 +94,7 @@ struct sim_monitor {
 	bool says_previous;   /* reads of 0x60 name the input shown before */
 	bool null_unsupported;
 	bool lg;             /* ignores 0x60, obeys 0xf4 from source 0x50 */
+	int code;            /* ignores writes of 0x60, obeys those of this feature; -1: 0x60 */
 	bool asleep;         /* 0x37 acknowledges on no input */
 	bool power;          /* false: as unplugged */
 	unsigned drop_every; /* every n-th command is lost */
