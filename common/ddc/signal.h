@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Whether a connector sends a picture. The kernel is told that nothing is plugged in there, and
- * whoever draws (a desktop, the console) then leaves it: the same for all desktops and drivers,
- * without being the one who draws. A monitor that chooses its input by itself goes elsewhere.
- * Files /sys/class/drm/CONNECTOR/status, "off" and "detect" (kernel: drm_sysfs.c, status_store).
+ * desktops then leave it, of whatever kind they are; the console stays, and is blanked, which a
+ * desktop does not feel. A monitor that chooses its input by itself goes elsewhere.
+ * Files /sys/class/drm/CONNECTOR/status, "off" and "detect" (kernel: drm_sysfs.c, status_store),
+ * and
+ * .../graphics/fbN/blank, FB_BLANK_POWERDOWN and FB_BLANK_UNBLANK (fbsysfs.c, store_blank).
  */
 #ifndef VA_DDC_SIGNAL_H
 #define VA_DDC_SIGNAL_H
 
-/* No picture is sent any more. 0, or negative errno: -EACCES, -EROFS: not ours to say. */
+/*
+ * No picture is sent any more. 0, or negative errno: -EACCES, -EROFS: not ours to say. A console
+ * that cannot be blanked is no error: there may be none that draws.
+ */
 int signal_end(const char *sysfs, const char *connector);
 
 /*
