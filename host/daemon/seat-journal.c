@@ -21,8 +21,10 @@ static bool file_path(char path[PATH_MAX], const char *dir, const char *suffix)
 static size_t format(const struct seat_journal *j, char out[TEXT_SIZE])
 {
 	size_t n = (size_t)snprintf(out, TEXT_SIZE,
-		"[switch]\ntarget = %s\nfrom = %s\nundoing = %s\nstep = %d\nof = %d\n", j->target,
-		j->from, j->undoing ? "yes" : "no", j->step, j->of);
+		"[switch]\ntarget = %s\nfrom = %s\nundoing = %s\nforce = %s\nstep = %d\n"
+		"of = %d\n",
+		j->target, j->from, j->undoing ? "yes" : "no", j->force ? "yes" : "no", j->step,
+		j->of);
 
 	for (int i = 0; i < j->n_stopped; i++)
 		n += (size_t)snprintf(out + n, TEXT_SIZE - n, "stopped = %s\n", j->stopped[i]);
@@ -78,6 +80,8 @@ static enum conf_verdict entry(const struct conf_at *at, const char *value, void
 		return conf_name(at, value, j->from);
 	if (!strcmp(at->key, "undoing"))
 		return conf_bool(at, value, &j->undoing);
+	if (!strcmp(at->key, "force"))
+		return conf_bool(at, value, &j->force);
 	if (!strcmp(at->key, "stopped"))
 		return j->n_stopped == PLAN_MAX_STOPS
 			       ? CONF_BAD

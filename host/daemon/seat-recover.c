@@ -47,11 +47,13 @@ static bool was_stopped(const struct seat_journal *j, const char *name)
 static struct intent intent_of(const struct recovery *r)
 {
 	const char *goal = r->goals[r->at];
+	bool is_target = !strcmp(goal, r->was.target);
 
 	/* who had the seat is started again only if it was stopped for the other */
 	return (struct intent){
 		.target = goal,
-		.no_start = strcmp(goal, r->was.target) != 0 && !was_stopped(&r->was, goal),
+		.force = is_target && r->was.force,
+		.no_start = !is_target && !was_stopped(&r->was, goal),
 	};
 }
 

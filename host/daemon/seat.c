@@ -196,7 +196,7 @@ void seat_switch_now(
 	}
 	remember_asked(h, h->plan.target);
 	h->n_switches++;
-	h->journal = (struct seat_journal){ 0 };
+	h->journal = (struct seat_journal){ .force = i->force };
 	snprintf(h->journal.target, sizeof(h->journal.target), "%s",
 		w->machines[h->plan.target].name);
 	snprintf(h->journal.from, sizeof(h->journal.from), "%s", w->machines[w->holder].name);

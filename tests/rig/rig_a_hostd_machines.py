@@ -232,6 +232,22 @@ def one_waits_for_the_other():
         shows(d, "host")
 
 
+def what_was_forced_stays_so():
+    """Killed while alpha ignores its shutdown: what is left of the switch may destroy it."""
+    with desk(running=["alpha"], guest_lines="stop-limit = 2\n") as d:
+        check_eq(d.host.ask("switch", "alpha").rc, 0, "to alpha")
+        d.machines.stubborn.add("alpha")
+        d.machines.habit("alpha", "shutdown", "ignore")
+        asking = d.host.begin("switch", "beta", "--force")
+        wait_for(lambda: "step = " in journal(d), 10, "its first step")
+        d.host.kill()
+        asking.close()
+        d.host.start()
+        wait_for(lambda: d.host.holder() == "beta", 60, "beta has the seat")
+        shows(d, "beta")
+        check("destroy alpha" in d.machines.log(), d.machines.log())
+
+
 def killed(step, target="beta"):
     """va-hostd is killed as soon as it has told of that many steps, and started again."""
     with desk(running=["alpha"], habits=["switch_ms 300"]) as d:
@@ -273,7 +289,7 @@ globals().update({c.__name__: c for c in KILLS})
 if __name__ == "__main__":
     run_cases(starts_who_is_off, same_device_changes_hands, others_are_left_alone,
               a_guest_hands_over_itself, who_does_not_shut_down, who_is_not_to_be_stopped,
-              a_start_that_fails, started_by_others_takes_nothing,
+              a_start_that_fails, what_was_forced_stays_so, started_by_others_takes_nothing,
               undefined_on_the_way, one_that_never_answers, a_holder_that_crashes,
               a_holder_that_falls_silent, the_primary_gpu_is_away, one_waits_for_the_other,
               *KILLS)
