@@ -34,7 +34,7 @@ json_object *show_host(struct hostd *h)
 	add_bool(o, "recovering", h->recovery != NULL);
 	add_str(sub, "uri", h->config->libvirt);
 	add_bool(sub, "up", h->virt_up);
-	add_str(sub, "detail", escape(h->virt_detail));
+	add_str(sub, "detail", escape_str(h->virt_detail, text, sizeof(text)));
 	json_object_object_add(o, "libvirt", sub);
 	sub = json_object_new_object();
 	add_bool(sub, "ok", !policy_is_broken(h->policy));

@@ -131,6 +131,7 @@ static void on_domain(struct hostd *h, const struct virt_domain *d)
 
 static void on_connection(struct hostd *h, const struct virt_connection *c)
 {
+	char text[sizeof(c->detail)];
 	bool up = c->up;
 
 	if (!memchr(c->detail, 0, sizeof(c->detail)))
@@ -139,7 +140,8 @@ static void on_connection(struct hostd *h, const struct virt_connection *c)
 		expect_all(h);
 	if (up != h->virt_up)
 		log_line(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "libvirt (%s): %s",
-			h->config->libvirt, up ? "connected" : escape(c->detail));
+			h->config->libvirt,
+			up ? "connected" : escape_str(c->detail, text, sizeof(text)));
 	h->virt_up = up;
 	if (!up)
 		h->virt_synced = false;
