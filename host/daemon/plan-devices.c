@@ -37,14 +37,21 @@ static bool may_have(const struct planning *a, const struct world_device *d)
 	return a->p->target == WORLD_HOST || !d->keyboard || a->answers || a->w->fixed_keyboard;
 }
 
-static void move(struct planning *a, int device)
+static bool move(struct planning *a, int device)
 {
 	const struct world_device *d = &a->w->devices[device];
 	int target = a->p->target;
 	bool allowed = may_have(a, d);
 
 	if (d->holder == WORLD_NOBODY || holds(a, target, device))
-		return;
+		return true;
+	if (target != WORLD_HOST && a->w->machines[target].no_devices) {
+		planning_refuse(a, EXIT_CODE_REFUSED,
+			"%s cannot be given %s, because it is not libvirt's; it can share it "
+			"(input = evdev, va-host.conf(5))",
+			a->w->machines[target].name, d->name);
+		return false;
+	}
 	if (d->holder != WORLD_HOST && holds(a, d->holder, device) &&
 		!planning_stops(a, d->holder) && !a->i->rescue)
 		add_move(a, STEP_DETACH, d->holder, device);
@@ -54,12 +61,14 @@ static void move(struct planning *a, int device)
 		snprintf(a->p->reason, sizeof(a->p->reason),
 			"keyboards stay with the host, for %s does not answer",
 			a->w->machines[target].name);
+	return true;
 }
 
-void plan_devices(struct planning *a)
+bool plan_devices(struct planning *a)
 {
 	for (int keyboards = 0; keyboards <= 1; keyboards++)
 		for (int i = 0; i < a->w->n_devices; i++)
-			if (a->w->devices[i].keyboard == (bool)keyboards)
-				move(a, i);
+			if (a->w->devices[i].keyboard == (bool)keyboards && !move(a, i))
+				return false;
+	return true;
 }

@@ -35,7 +35,7 @@ bool plan_machines(struct planning *a);
 /* Before guests stop: what they show and will not be shown on for long. */
 void plan_early_pushes(struct planning *a);
 bool plan_monitors(struct planning *a);
-void plan_devices(struct planning *a);
+bool plan_devices(struct planning *a);
 /* Before machine stops: its keyboards and mice go to the host. */
 void plan_devices_home(struct planning *a, int machine);
 

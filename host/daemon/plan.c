@@ -182,8 +182,7 @@ void plan_switch(const struct world *w, const struct intent *i, struct plan *ret
 	struct planning a = { .w = w, .i = i, .p = ret };
 
 	*ret = (struct plan){ .target = WORLD_NOBODY, .best_effort = i->rescue };
-	if (!find_target(&a) || !may_go_there(&a) || !plan_machines(&a) || !plan_monitors(&a))
-		return;
-	plan_devices(&a);
-	finish(&a);
+	if (find_target(&a) && may_go_there(&a) && plan_machines(&a) && plan_monitors(&a) &&
+		plan_devices(&a))
+		finish(&a);
 }

@@ -80,6 +80,7 @@ struct world_machine {
 	bool session;           /* its agent answers; the host's always does */
 	bool agent;             /* an answer is to be expected of it: it has a channel and keys */
 	bool startable;         /* libvirt keeps its definition: it can be started when off */
+	bool no_devices;        /* keyboards and mice cannot be given to it: not libvirt's */
 	enum world_conflict on_conflict;
 	uint32_t stop_limit_ms, start_limit_ms; /* 0: the usual */
 	/* of guests: what it has while it is not off, by its definition */

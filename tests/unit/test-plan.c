@@ -189,6 +189,26 @@ static void a_command_is_the_hosts(void)
 	CHECK(p.steps[1].kind == STEP_CHECK && p.steps[1].actor == 2);
 }
 
+/* Better at once than at the keyboard's step; one that is unplugged is nobody's. */
+static void a_guest_that_cannot_have_keyboards(void)
+{
+	struct plan p;
+
+	make_world(1);
+	w.n_devices = 1;
+	w.devices[0].keyboard = true;
+	snprintf(w.devices[0].name, sizeof(w.devices[0].name), "keys");
+	w.fixed_keyboard = true;
+	machines[1].no_devices = true;
+	p = plan_to("alpha", false);
+	CHECK_EQ(p.refusal, EXIT_CODE_REFUSED);
+	CHECK_EQ(p.n_steps, 0);
+	CHECK(strstr(p.reason, "keys") && strstr(p.reason, "input = evdev"));
+	CHECK_EQ(plan_to("beta", false).refusal, EXIT_CODE_OK);
+	w.devices[0].holder = WORLD_NOBODY;
+	CHECK_EQ(plan_to("alpha", false).refusal, EXIT_CODE_OK);
+}
+
 /* The target's picture comes first, the shown one ends last; a third one might be chosen. */
 static void a_picture_moves_a_monitor(void)
 {
@@ -242,6 +262,7 @@ TEST_MAIN({ "the_shown_side_pushes", the_shown_side_pushes },
 	{ "nothing_to_do_is_said", nothing_to_do_is_said },
 	{ "an_unreadable_monitor_is_not_read", an_unreadable_monitor_is_not_read },
 	{ "a_command_is_the_hosts", a_command_is_the_hosts },
+	{ "a_guest_that_cannot_have_keyboards", a_guest_that_cannot_have_keyboards },
 	{ "a_picture_moves_a_monitor", a_picture_moves_a_monitor },
 	{ "a_picture_that_nobody_can_end_is_a_refusal",
 		a_picture_that_nobody_can_end_is_a_refusal });
