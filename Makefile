@@ -82,7 +82,8 @@ USES_host/gpu        := host/gpu host/virt common/control common/pci common/base
 PKGS_host/gpu        := libxml-2.0 json-c inih libpci
 USES_host/cli        := host/cli common/control common/policy common/base
 PKGS_host/cli        := json-c libsystemd inih
-USES_guest/daemon    := guest/daemon common/input common/ddc common/control common/policy common/worker common/link common/base
+# of common/pci what reads sysfs alone; PKGS keeps libpci out
+USES_guest/daemon    := guest/daemon common/input common/ddc common/control common/policy common/worker common/pci common/link common/base
 PKGS_guest/daemon    := libsystemd json-c libsodium libprotobuf-c inih
 USES_guest/cli       := guest/cli common/control common/base
 PKGS_guest/cli       := json-c libsystemd

@@ -267,6 +267,7 @@ static const struct render_column self_columns[] = {
 	COLUMN("heard_ms", "last heard of", as_ago),
 	COLUMN("host_shutdown_s", "host shuts down in", as_seconds),
 	COLUMN("ddc", "monitor control", NULL),
+	COLUMN("screen", "screen", NULL),
 };
 static const struct render_column machine_columns[] = {
 	COLUMN("name", "MACHINE", NULL),

@@ -32,7 +32,7 @@ bool link_is_asked_by(enum link_role role, const struct message *m)
 		return host == (m->prepare.operation == MSG_OP_DDC_WRITE ||
 				       m->prepare.operation == MSG_OP_GUEST_SHUTDOWN);
 	case MSG_QUERY:
-		if (m->query.question == MSG_Q_PING)
+		if (m->query.question == MSG_Q_PING || m->query.question == MSG_Q_STATUS)
 			return true;
 		return host == (m->query.question == MSG_Q_DDC_DETECT ||
 				       m->query.question == MSG_Q_DDC_READ);

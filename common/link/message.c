@@ -180,6 +180,12 @@ bool msg_result_add(struct msg_result *r, enum msg_item_kind kind, const char *n
 	return true;
 }
 
+enum msg_screen msg_screen_of(uint32_t untrusted_value)
+{
+	return untrusted_value <= MSG_SCREEN_MAX ? (enum msg_screen)untrusted_value
+						 : MSG_SCREEN_NOT_KNOWN;
+}
+
 const char *msg_operation_name(uint32_t operation)
 {
 	switch (operation) {

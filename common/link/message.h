@@ -68,6 +68,15 @@ enum msg_via {
 	MSG_VIA_FEATURE_MAX = 0xff,
 };
 
+/* What a guest's screens show: the value of its answer to STATUS. */
+enum msg_screen {
+	MSG_SCREEN_NOT_KNOWN = 0, /* also whatever is above the last of these */
+	MSG_SCREEN_LIT = 1,
+	MSG_SCREEN_DARK = 2,      /* monitors are plugged in, no output is on */
+	MSG_SCREEN_UNPLUGGED = 3, /* no monitor is plugged in */
+	MSG_SCREEN_MAX = MSG_SCREEN_UNPLUGGED,
+};
+
 enum msg_item_kind { MSG_ITEM_NONE = 0, MSG_ITEM_MACHINE = 1, MSG_ITEM_MONITOR = 2 };
 
 /* flags of an item of kind MACHINE */
@@ -187,6 +196,9 @@ bool msg_result_add(struct msg_result *r, enum msg_item_kind kind, const char *n
 
 /* "switch", "host.shutdown", "ddc.write", "guest.shutdown": the words of policy files. */
 const char *msg_operation_name(uint32_t operation);
+/* MSG_SCREEN_NOT_KNOWN for what this side does not know. */
+enum msg_screen msg_screen_of(uint32_t untrusted_value);
+
 /* "ping", "status", "guest.list", "ddc.read" (both DDC questions). */
 const char *msg_question_name(uint32_t question);
 const char *msg_outcome_name(uint32_t outcome);

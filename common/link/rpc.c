@@ -26,6 +26,7 @@ _Static_assert(6 + 3 + 2 + 3 + 159 + 3 + 6 + MSG_MAX_ITEMS * (3 + 2 + 2 * 65 + 2
 _Static_assert((int)MSG_OP_MAX == VIRTAID__OPERATION__OPERATION_GUEST_SHUTDOWN &&
 		       (int)MSG_Q_MAX == VIRTAID__QUESTION__QUESTION_DDC_READ &&
 		       (int)MSG_OUT_WIRE_MAX == VIRTAID__OUTCOME__OUTCOME_AMBIGUOUS &&
+		       (int)MSG_SCREEN_MAX == VIRTAID__SCREEN__SCREEN_UNPLUGGED &&
 		       (int)MSG_ITEM_MONITOR == VIRTAID__ITEM_KIND__ITEM_MONITOR &&
 		       (int)MSG_EV_MAX == VIRTAID__EVENT_KIND__EVENT_MONITORS_CHANGED,
 	"message.h and the .proto know the same values");

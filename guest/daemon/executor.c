@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/ddc/quirks.h"
 #include "common/link/ticket.h"
+#include "common/pci/screen.h"
 #include "guest/daemon/clock.h"
 
 #include <sodium.h>
@@ -260,6 +261,26 @@ static void take_commit(struct executor *e, uint64_t session, const struct messa
 
 /* --- questions ------------------------------------------------------------------------------ */
 
+static enum msg_screen screen_of(const struct executor *e)
+{
+	switch (screen_look(e->deps.sysfs)) {
+	case SCREEN_LIT: return MSG_SCREEN_LIT;
+	case SCREEN_DARK: return MSG_SCREEN_DARK;
+	case SCREEN_UNPLUGGED: return MSG_SCREEN_UNPLUGGED;
+	default: return MSG_SCREEN_NOT_KNOWN;
+	}
+}
+
+/* Like PING without a policy: the host has the machine's memory, and the monitor in front of it. */
+static void answer_status(struct executor *e, uint64_t session, uint32_t id)
+{
+	struct message m = { .id = id, .kind = MSG_RESULT };
+
+	msg_result_init(&m.result, MSG_OUT_OK, "");
+	m.result.value = (uint32_t)screen_of(e);
+	answer(e, session, &m);
+}
+
 static void take_query(struct executor *e, uint64_t session, const struct message *req)
 {
 	struct ddc_request q = { .via = req->query.via };
@@ -268,6 +289,7 @@ static void take_query(struct executor *e, uint64_t session, const struct messag
 
 	switch (req->query.question) {
 	case MSG_Q_PING: answer_outcome(e, session, req->id, MSG_OUT_OK, ""); return;
+	case MSG_Q_STATUS: answer_status(e, session, req->id); return;
 	case MSG_Q_DDC_DETECT: q.head.op = DDC_DETECT; break;
 	case MSG_Q_DDC_READ: q.head.op = DDC_GET; break;
 	default: answer_outcome(e, session, req->id, MSG_OUT_UNSUPPORTED, ""); return;

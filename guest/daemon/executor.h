@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the host may have done here: an input source written (by va-ddc), the machine switched
- * off, monitors looked for. The executor's half of PREPARE, TICKET, COMMIT. PROTOCOL.md 7.
+ * off, monitors looked for, the screens' state told. The executor's half of PREPARE, TICKET,
+ * COMMIT. PROTOCOL.md 7.
  */
 #ifndef VA_GUEST_EXECUTOR_H
 #define VA_GUEST_EXECUTOR_H
@@ -20,6 +21,7 @@ struct executor_deps {
 	uint64_t ways;   /* to switch a monitor that the host may have used: quirk_via_bit() */
 	struct poweroff *poweroff;
 	struct judge *judge;
+	const char *sysfs; /* where it is mounted: what the screens show is read there */
 };
 
 /* deps is copied; what it points to must live longer. */

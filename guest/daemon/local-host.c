@@ -7,6 +7,7 @@
  */
 #include "guest/daemon/local-internal.h"
 
+#include "common/pci/screen.h"
 #include "guest/daemon/clock.h"
 #include "guest/daemon/words.h"
 
@@ -100,6 +101,7 @@ static void tell_self(struct ask *a)
 	add_text(o, "port", words_port(channel_port_state(l->deps.channel)));
 	add_flag(o, "paired", pairing_is_paired(l->deps.pairing));
 	add_text(o, "ddc", !l->deps.ddc ? "off" : ddc_is_resident(l->deps.ddc) ? "busy" : "idle");
+	add_text(o, "screen", screen_name(screen_look(l->deps.sysfs)));
 	if (heard)
 		add_number(o, "heard_ms", now > heard ? now - heard : 0);
 	if (l->shutdown_at_ms > now)

@@ -18,7 +18,8 @@ struct local_deps {
 	sd_event *event;
 	struct channel *channel;
 	struct pairing *pairing;
-	struct ddc *ddc; /* NULL: off */
+	struct ddc *ddc;   /* NULL: off */
+	const char *sysfs; /* where it is mounted */
 	void (*reload)(void *userdata);
 	void *userdata;
 };

@@ -24,6 +24,7 @@
 
 struct guestd {
 	struct config config;
+	char sysfs[CONFIG_PATH];
 	sd_event *event;
 	struct pairing *pairing;
 	struct channel *channel;
@@ -141,6 +142,15 @@ static int find_program(char *out, size_t size, const char *name)
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
+/* This machine's, but for tests. */
+static int find_sysfs(char *out, size_t size)
+{
+	const char *root = getenv("VIRT_AID_ROOT");
+	int n = snprintf(out, size, "%s/sys", root && *root == '/' ? root : "");
+
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
 static int add_signals(struct guestd *g)
 {
 	sigset_t set;
@@ -170,6 +180,8 @@ static int build_parts(struct guestd *g)
 
 	if (r >= 0)
 		r = poweroff_new(&g->poweroff, g->event, g->config.poweroff);
+	if (r >= 0)
+		r = find_sysfs(g->sysfs, sizeof(g->sysfs));
 	if (r >= 0 && g->config.ddc)
 		r = find_program(program, sizeof(program), "va-ddc");
 	if (r >= 0 && g->config.ddc)
@@ -180,7 +192,7 @@ static int build_parts(struct guestd *g)
 	if (r >= 0)
 		r = executor_new(
 			&g->executor, &(struct executor_deps){ g->event, g->channel, g->ddc,
-					      g->config.ways, g->poweroff, g->judge });
+					      g->config.ways, g->poweroff, g->judge, g->sysfs });
 	if (r >= 0)
 		pairing_attach(g->pairing, channel_link(g->channel));
 	return r;
@@ -203,7 +215,7 @@ static void build_hotkey(struct guestd *g)
 
 static int build_local(struct guestd *g)
 {
-	struct local_deps deps = { g->event, g->channel, g->pairing, g->ddc, reload, g };
+	struct local_deps deps = { g->event, g->channel, g->pairing, g->ddc, g->sysfs, reload, g };
 	char path[CONFIG_PATH + 16];
 	int r;
 

@@ -41,6 +41,8 @@ struct execution {
 	/* of the check under way */
 	int writer; /* the step whose write is being checked, -1 none */
 	int rewrites, others;
+	/* of the confirmation under way */
+	bool dark; /* its agent answered last that its screen is */
 	/* of the undoing under way */
 	int undo_try, undo_rounds;
 	bool undo_left; /* somebody who is not gone failed */

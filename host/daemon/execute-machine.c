@@ -5,7 +5,11 @@
  */
 #include "host/daemon/execute-internal.h"
 
+#include "common/link/message.h"
+
 #include <string.h>
+
+#define ANSWER_MS 1000u /* an agent that lives is quicker */
 
 bool execute_is_gone(const struct execution *x, int machine)
 {
@@ -111,27 +115,54 @@ static void on_start_asked(struct execution *x, int error, int32_t value, const 
 		execute_wait(x, execute_is_running, s->machine, s->limit_ms, execute_step_over);
 }
 
-static void confirm_begin(struct execution *x);
+static void confirm_ask(struct execution *x);
+
+/* What is left of the step's limit, in ms. */
+static uint32_t time_left(struct execution *x)
+{
+	uint64_t took = execute_now_ms() - x->step_began_ms;
+	uint32_t limit = execute_step(x)->limit_ms;
+
+	return took < limit ? limit - (uint32_t)took : 0;
+}
 
 /* An agent that is just being replaced has the rest of the limit. */
 static void on_confirmed(struct execution *x, int error, int32_t value, const char *detail)
 {
-	const struct step *s = execute_step(x);
-
-	if (error && execute_now_ms() - x->step_began_ms < s->limit_ms)
-		execute_later(x, x->ops->next_read_ms, confirm_begin);
+	if (error && time_left(x))
+		execute_later(x, x->ops->next_read_ms, confirm_ask);
 	else
 		execute_step_over(x, error, value, detail);
 }
 
-static void confirm_begin(struct execution *x)
+/* So has a desktop that hears of its monitor just now. */
+static void on_screen(struct execution *x, int error, int32_t value, const char *detail)
+{
+	x->dark = !error && (value == MSG_SCREEN_DARK || value == MSG_SCREEN_UNPLUGGED);
+	if (!x->dark)
+		on_confirmed(x, error, value, detail);
+	else if (time_left(x))
+		execute_later(x, x->ops->next_screen_ms, confirm_ask);
+	else
+		execute_fail(x, value == MSG_SCREEN_DARK
+					? "its screen is dark: no output of its graphics card is on"
+					: "its screen is dark: its graphics card sees no monitor");
+}
+
+static void confirm_ask(struct execution *x)
 {
 	const struct step *s = execute_step(x);
+	uint32_t left = time_left(x);
 
+	/* the last question may come at the end of the limit, and gets its answer all the same */
+	if (left < ANSWER_MS)
+		left = ANSWER_MS;
 	if (execute_is_gone(x, s->machine))
 		execute_fail(x, "that guest is no more");
+	else if (s->screen)
+		x->ops->screen(x->ctx, x, s->machine, left, on_screen);
 	else
-		x->ops->ping(x->ctx, x, s->machine, s->limit_ms, on_confirmed);
+		x->ops->ping(x->ctx, x, s->machine, left, on_confirmed);
 }
 
 static void stop_begin(struct execution *x)
@@ -169,7 +200,10 @@ void execute_machine_begin(struct execution *x)
 	case STEP_ATTACH:
 		x->ops->attach(x->ctx, x, s->device, s->machine, s->limit_ms, execute_step_over);
 		break;
-	case STEP_CONFIRM: confirm_begin(x); break;
+	case STEP_CONFIRM:
+		x->dark = false;
+		confirm_ask(x);
+		break;
 	default: execute_fail(x, "not a step that is known"); break;
 	}
 }

@@ -85,6 +85,11 @@ static void describe_failure(struct execution *x, const char *detail)
 			detail[0] ? detail : "it did not obey");
 		return;
 	}
+	if (s->kind == STEP_CONFIRM && x->dark) {
+		snprintf(x->text, sizeof(x->text), "%s answers, but %s; --force skips this",
+			w->machines[s->machine].name, detail);
+		return;
+	}
 	step_describe(w, s, x->text, sizeof(x->text));
 	snprintf(x->text + strlen(x->text), sizeof(x->text) - strlen(x->text), ": %s",
 		detail[0] ? detail : "failed");

@@ -24,10 +24,10 @@
 struct execution;
 
 /*
- * The end of one act: 0 and, for reads, the value; or a negative errno: -ECOMM it was tried and
- * not acknowledged or not answered, -ETIMEDOUT no answer came in time (it may have happened),
- * -ENOTCONN nobody to ask
- * now, -ESRCH the machine is gone. detail: for people, may be "".
+ * The end of one act: 0 and, for reads and screens, the value; or a negative errno: -ECOMM it was
+ * tried and not acknowledged or not answered, -ETIMEDOUT no answer came in time (it may have
+ * happened), -ENOTCONN nobody to ask now, -ESRCH the machine is gone. detail: for people, may be
+ * "".
  */
 typedef void execute_act_fn(struct execution *x, int error, int32_t value, const char *detail);
 
@@ -51,6 +51,9 @@ struct execute_ops {
 	/* Does its agent answer, now? */
 	void (*ping)(void *ctx, struct execution *x, int machine, uint32_t limit_ms,
 		execute_act_fn *done);
+	/* The same, and what do its screens show? The value is an enum msg_screen. */
+	void (*screen)(void *ctx, struct execution *x, int machine, uint32_t limit_ms,
+		execute_act_fn *done);
 	/* How things are now. A machine that is no more is not known; none takes its index. */
 	const struct world *(*world)(void *ctx);
 	/* Step n (counted from 0) is about to be done, or undone; may be NULL. */
@@ -64,6 +67,7 @@ struct execute_ops {
 	void (*on_done)(
 		void *ctx, struct execution *x, enum exit_code code, bool moved, const char *text);
 	uint32_t first_read_ms, next_read_ms; /* pauses of a check; 200 and 1000 */
+	uint32_t next_screen_ms;              /* between two looks at a dark screen; 500 */
 };
 
 /* world and plan are copied as far as needed. ops and ctx stay the caller's. */

@@ -61,7 +61,10 @@ static void describe(const struct world *w, const struct step *s, char *out, siz
 	case STEP_ATTACH:
 		snprintf(out, size, "%s%s is given to %s", device, warning_of(w, s->device), name);
 		break;
-	case STEP_CONFIRM: snprintf(out, size, "%s confirms that it lives", name); break;
+	case STEP_CONFIRM:
+		snprintf(out, size, "%s confirms that it lives%s", name,
+			s->screen ? ", and that its screen is on" : "");
+		break;
 	case STEP_SEAT: snprintf(out, size, "the seat changes hands"); break;
 	}
 }

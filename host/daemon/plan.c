@@ -163,9 +163,19 @@ static bool may_go_there(struct planning *a)
 	return false;
 }
 
+/* Some monitor is to show the target: who switches keyboards alone may be seen in a window. */
+static bool is_to_be_seen(const struct plan *p)
+{
+	for (int i = 0; i < p->n_steps; i++)
+		if (step_is_monitors(p->steps[i].kind))
+			return true;
+	return false;
+}
+
 static void finish(struct planning *a)
 {
 	struct plan *p = a->p;
+	bool seen = is_to_be_seen(p);
 
 	if (p->n_steps == 0 && a->w->holder == p->target && !a->i->rescue) {
 		snprintf(p->reason, sizeof(p->reason), "%s has the seat already",
@@ -173,7 +183,8 @@ static void finish(struct planning *a)
 		return;
 	}
 	if (p->target != WORLD_HOST && a->answers && a->w->confirm_ms && !a->i->rescue)
-		planning_add(a, STEP_CONFIRM, p->target, a->w->confirm_ms);
+		planning_add(a, STEP_CONFIRM, p->target, a->w->confirm_ms)->screen =
+			seen && !a->i->force;
 	planning_add(a, STEP_SEAT, WORLD_HOST, 0);
 }
 

@@ -32,7 +32,7 @@ enum step_kind {
 	STEP_SESSION, /* machine's agent answers */
 	STEP_DETACH,  /* device is taken from machine, back to the host */
 	STEP_ATTACH,  /* device is given to machine */
-	STEP_CONFIRM, /* machine's agent answers a question put to it now */
+	STEP_CONFIRM, /* machine's agent answers a question put to it now; see screen */
 	STEP_SEAT,    /* the seat is the target's: cannot fail, comes last */
 };
 
@@ -60,7 +60,8 @@ struct step {
 	int device;          /* index into world.devices: DETACH, ATTACH */
 	enum step_how how;
 	enum world_writer writer;
-	bool undo; /* all but WRITE: is undone if the switch fails later */
+	bool screen; /* CONFIRM: the answer must not be that its screen is dark, too */
+	bool undo;   /* all but WRITE: is undone if the switch fails later */
 	uint32_t limit_ms;
 };
 
@@ -76,8 +77,8 @@ struct plan {
 struct intent {
 	const char *target;  /* a machine's name, "next" or "prev" (of those that are alive) */
 	int asker;           /* machine; a guest may have no guest stopped but itself */
-	bool force;          /* go there without a session, and though it is there already; destroy
-				what does not shut down */
+	bool force;          /* go there without a session, with a dark screen, and though it is
+				there already; destroy what does not shut down */
 	bool no_start;       /* a guest that is off is not started, none is stopped */
 	bool wait;           /* for the session of a target that runs and does not answer */
 	bool rescue;         /* the target is the host, the primary GPU comes home, too */

@@ -227,6 +227,28 @@ void seat_act_ping(
 		act_end(a, -ENOTCONN, -1, "its agent does not answer");
 }
 
+static void on_screen_told(struct guest *g, const struct msg_result *r, void *userdata)
+{
+	if (r->outcome == MSG_OUT_OK)
+		act_end(userdata, 0, (int32_t)msg_screen_of(r->value), "");
+	else if (r->outcome == MSG_OUT_UNSUPPORTED || r->outcome == MSG_OUT_DENIED)
+		/* it lives, and does not look or does not tell */
+		act_end(userdata, 0, MSG_SCREEN_NOT_KNOWN, "");
+	else
+		on_guest_done(g, r, userdata);
+}
+
+void seat_act_screen(
+	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done)
+{
+	struct guest *g;
+	struct act *a = act_on_guest(ctx, x, machine, done, &g);
+	struct msg_query q = { .question = MSG_Q_STATUS };
+
+	if (a && guest_query(g, &q, limit_ms, on_screen_told, a) < 0)
+		act_end(a, -ENOTCONN, -1, "its agent does not answer");
+}
+
 /* --- keyboards and mice
  * --------------------------------------------------------------------------- */
 

@@ -21,6 +21,8 @@ void seat_act_start(
 	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done);
 void seat_act_ping(
 	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done);
+void seat_act_screen(
+	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done);
 void seat_act_attach(void *ctx, struct execution *x, int device, int machine, uint32_t limit_ms,
 	execute_act_fn *done);
 void seat_act_detach(void *ctx, struct execution *x, int device, int machine, uint32_t limit_ms,

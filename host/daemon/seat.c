@@ -145,6 +145,7 @@ static const struct execute_ops seat_ops = {
 	.attach = seat_act_attach,
 	.detach = seat_act_detach,
 	.ping = seat_act_ping,
+	.screen = seat_act_screen,
 	.world = seat_world,
 	.before = seat_before,
 	.on_step = seat_step,
@@ -152,6 +153,7 @@ static const struct execute_ops seat_ops = {
 	.on_done = seat_done,
 	.first_read_ms = 200,
 	.next_read_ms = 1000,
+	.next_screen_ms = 500,
 };
 
 /* --- who may -------------------------------------------------------------------------------------

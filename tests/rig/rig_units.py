@@ -202,6 +202,49 @@ def monitors_are_reached_through_the_sandbox():
     _shared["monitor"].wait_shown(0x0f, 30)
 
 
+def from_manual(page, path):
+    """The text that a manual gives for a file."""
+    text = (base.ROOT / "packaging/man" / page).read_text()
+    return re.search(rf"^\.Pa {re.escape(path)} :\n\.Bd -literal\n(.*?)^\.Ed", text,
+                     re.M | re.S)[1].replace("\\e\n", "\\\n")
+
+
+CONNECTOR = "/sys/class/drm/card0-Virtual-1"
+
+
+def picture(s):
+    return s.check(["cat", f"{CONNECTOR}/status", f"{CONNECTOR}/dpms"]).split()
+
+
+def a_guest_may_end_its_picture():
+    """With what va-guest.conf(5) says for it, and not without."""
+    s = system()
+    rules = "/etc/udev/rules.d/66-virt-aid-signal.rules"
+    drop_in = "/etc/systemd/system/va-guestd.service.d/signal.conf"
+    key = re.search(r'"key": ?"([0-9a-f]{16})"',
+                    s.check(["va-guest", "ddc", "detect", "--json"]))[1]
+    ask = ["systemd-run", "--wait", "--pipe", "-p", "User=virt-aid", "-p", "Group=virt-aid", "-p",
+           "SupplementaryGroups=i2c", "-p", "ProtectSystem=strict", "-p",
+           "ProtectKernelTunables=yes"]
+    end = ["/usr/libexec/virt-aid/va-ddc", "set", key, "0", "--via", "signal"]
+    rc, out = s.run([*ask, *end])
+    check(rc and "no-right" in out, f"without: {rc}: {out}")
+    s.put(rules, from_manual("va-guest.conf.5", rules))
+    s.check(["udevadm", "control", "--reload"])
+    s.check(["udevadm", "trigger", "--settle", "--action=change", "-s", "drm", "-s", "graphics"])
+    text = from_manual("va-guest.conf.5", drop_in)
+    writable = re.search(r"^(ReadWritePaths=.*)$", text, re.M)[1]
+    rc, out = s.run([*ask, "-p", writable, *end])
+    check_eq((rc, picture(s)), (0, ["disconnected", "Off"]), out)
+    s.put(drop_in, text)
+    s.check(["systemctl", "daemon-reload"])
+    s.check(["systemctl", "restart", "va-guestd"])  # it sends a picture again when it stops
+    s.wait_unit("va-guestd", "active")
+    check_eq(picture(s), ["connected", "On"], s.journal("va-guestd"))
+    s.check(["rm", rules, drop_in])
+    s.check(["systemctl", "daemon-reload"])
+
+
 def polkit_lets_the_agent_power_off():
     s = system()
     ask = ["busctl", "call", "org.freedesktop.login1", "/org/freedesktop/login1",
@@ -274,6 +317,33 @@ def the_host_reaches_its_monitors():
     check('"key"' in out, out)
 
 
+def the_host_may_end_its_picture():
+    """With what va-host.conf(5) says for it, and not without; and stopping it sends one again."""
+    s = system()
+    drop_in = "/etc/systemd/system/va-hostd.service.d/signal.conf"
+    key = re.search(r'"key": ?"([0-9a-f]{16})"', s.check(["va-host", "monitors", "--json"]))[1]
+    s.put("/etc/virt-aid/host.conf",
+          f"[host]\nlibvirt = none\n[monitor desk]\nkey = {key}\nvia = signal\n"
+          "input.a = 0x11 0000:00:04.0\ninput.b = 0x0f 0000:00:05.0\n")
+    s.check(["va-host", "reload"])
+    rc, out = s.run(["va-host", "guest", "host", "ddc", "set", "desk", "0"])
+    check(rc == 1 and "via = signal" in out, f"without: {rc}: {out}")
+    s.put(drop_in, from_manual("va-host.conf.5", drop_in))
+    s.check(["systemctl", "daemon-reload"])
+    s.check(["systemctl", "restart", "va-hostd"])
+    s.check(["va-host", "guest", "host", "ddc", "set", "desk", "0"])
+    check_eq(picture(s), ["disconnected", "Off"])
+    s.check(["va-host", "guest", "host", "ddc", "set", "desk", "1"])
+    check_eq(picture(s), ["connected", "On"])
+    s.check(["va-host", "guest", "host", "ddc", "set", "desk", "0"])
+    s.check(["systemctl", "kill", "-s", "KILL", "va-hostd"])
+    wait_for(lambda: picture(s) == ["connected", "On"], 60, "its picture after a crash", 0.3)
+    s.check(["rm", drop_in])
+    s.put("/etc/virt-aid/host.conf", "[host]\nlibvirt = none\n")
+    s.check(["systemctl", "daemon-reload"])
+    s.check(["systemctl", "restart", "va-hostd"])
+
+
 def shutdown_goes_through_logind():
     s = system()
     scheduled = ["busctl", "get-property", "org.freedesktop.login1", "/org/freedesktop/login1",
@@ -331,9 +401,10 @@ def a_purged_host_package_leaves_nothing():
 
 if __name__ == "__main__":
     run_cases(the_port_starts_the_agent, the_token_is_handed_over, users_may_ask_the_agent,
-              monitors_are_reached_through_the_sandbox, polkit_lets_the_agent_power_off,
+              monitors_are_reached_through_the_sandbox, a_guest_may_end_its_picture, polkit_lets_the_agent_power_off,
               the_agent_goes_and_comes_with_its_port, a_purged_guest_package_leaves_nothing,
               the_daemon_runs_in_its_sandbox, a_link_has_nothing_left,
               the_group_may_look_and_others_may_not, the_host_reaches_its_monitors,
+              the_host_may_end_its_picture,
               shutdown_goes_through_logind, reload_restart_and_a_hung_daemon,
               libvirt_through_the_sandbox, a_purged_host_package_leaves_nothing)

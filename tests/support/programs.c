@@ -161,7 +161,7 @@ const char *program_log(const char *log)
 	return text;
 }
 
-/* One level of folders is all that the programs make. */
+/* As deep as a made-up /sys at most. */
 static void remove_tree(const char *path, int depth)
 {
 	DIR *d = opendir(path);
@@ -173,7 +173,7 @@ static void remove_tree(const char *path, int depth)
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 			continue;
 		snprintf(child, sizeof(child), "%s/%s", path, e->d_name);
-		if (unlink(child) < 0 && depth < 4)
+		if (unlink(child) < 0 && depth < 8)
 			remove_tree(child, depth + 1);
 	}
 	if (d)

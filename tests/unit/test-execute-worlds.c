@@ -4,6 +4,7 @@
  * happens and the answer is lost, or it is accepted and nothing happens. Afterwards monitors,
  * keyboards, mice and machines are all where the plan leads, or all back.
  */
+#include "common/link/message.h"
 #include "host/daemon/execute.h"
 #include "tests/unit/seat-world.h"
 #include "tests/unit/test.h"
@@ -152,6 +153,20 @@ static void fake_ping(
 	done(x, rig.machines[machine].session ? error : -ENOTCONN, -1, "");
 }
 
+/* One that ignores what it was asked stays dark for a moment. */
+static void fake_screen(
+	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done)
+{
+	int error;
+	bool lit;
+
+	(void)ctx;
+	(void)limit_ms;
+	lit = happens(&error);
+	done(x, rig.machines[machine].session ? error : -ENOTCONN,
+		lit ? MSG_SCREEN_LIT : MSG_SCREEN_DARK, "");
+}
+
 static const struct world *fake_world(void *ctx)
 {
 	(void)ctx;
@@ -197,6 +212,7 @@ static const struct execute_ops ops = {
 	.attach = fake_attach,
 	.detach = fake_detach,
 	.ping = fake_ping,
+	.screen = fake_screen,
 	.world = fake_world,
 	.on_step = fake_step,
 	.on_shown = fake_shown,

@@ -19,6 +19,10 @@ static struct rig {
 	bool dark[2];               /* machine sends no picture to monitors that follow one */
 	int writes, reads;
 	int destroyed; /* how often alpha was */
+	/* what alpha says of its screen, the first n_first times and then */
+	enum msg_screen first, then;
+	int n_first, asked, pinged;
+	bool silent; /* it does not answer the first n_first times */
 	enum exit_code code;
 	bool moved, done;
 	char text[256];
@@ -95,6 +99,30 @@ static void fake_stop(void *ctx, struct execution *x, int machine, enum step_how
 	done(x, 0, -1, "");
 }
 
+static void fake_ping(
+	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done)
+{
+	(void)ctx;
+	(void)machine;
+	(void)limit_ms;
+	rig.pinged++;
+	done(x, 0, -1, "");
+}
+
+static void fake_screen(
+	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done)
+{
+	bool first = rig.asked++ < rig.n_first;
+
+	(void)ctx;
+	(void)machine;
+	(void)limit_ms;
+	if (first && rig.silent)
+		done(x, -ENOTCONN, -1, "its agent does not answer");
+	else
+		done(x, 0, (int32_t)(first ? rig.first : rig.then), "");
+}
+
 static void fake_step(void *ctx, int n, const struct step *s, const char *state, unsigned int ms,
 	const char *detail)
 {
@@ -139,11 +167,14 @@ static const struct execute_ops ops = {
 	.read = fake_read,
 	.start = fake_start,
 	.stop = fake_stop,
+	.ping = fake_ping,
+	.screen = fake_screen,
 	.on_step = fake_step,
 	.on_shown = fake_shown,
 	.on_done = fake_done,
 	.first_read_ms = 1,
 	.next_read_ms = 1,
+	.next_screen_ms = 1,
 };
 
 static void make_rig(int n_monitors)
@@ -175,20 +206,25 @@ static void make_rig(int n_monitors)
 	}
 }
 
-static void run(void)
+static void run_it(bool force)
 {
-	struct intent i = { .target = "alpha" };
+	struct intent i = { .target = "alpha", .force = force };
 	struct plan plan;
 	struct execution *x;
 
 	plan_switch(&rig.world, &i, &plan);
 	for (int n = 0; n < plan.n_steps; n++)
-		if (plan.steps[n].kind == STEP_CHECK)
+		if (plan.steps[n].kind == STEP_CHECK || plan.steps[n].kind == STEP_CONFIRM)
 			plan.steps[n].limit_ms = 60; /* the clock is real here */
 	sd_event_new(&rig.event);
 	if (execute_new(&x, rig.event, &rig.world, &plan, &ops, NULL) == 0)
 		sd_event_loop(rig.event);
 	rig.event = sd_event_unref(rig.event);
+}
+
+static void run(void)
+{
+	run_it(false);
 }
 
 static void all_goes_well(void)
@@ -332,6 +368,88 @@ static void a_start_without_an_answer_is_undone(void)
 	CHECK_EQ(rig.shown[0], 0x0f);
 }
 
+/* --- the sign of life ---------------------------------------------------------------------- */
+
+static void make_asked(enum msg_screen first, int n_first, enum msg_screen then)
+{
+	make_rig(1);
+	rig.world.confirm_ms = 60;
+	rig.first = first;
+	rig.n_first = n_first;
+	rig.then = then;
+}
+
+static void a_lit_screen_is_asked_for_once(void)
+{
+	make_asked(MSG_SCREEN_LIT, 1, MSG_SCREEN_DARK);
+	run();
+	CHECK(rig.moved);
+	CHECK(rig.asked == 1 && rig.pinged == 0);
+}
+
+static void a_screen_that_lights_up_is_waited_for(void)
+{
+	for (enum msg_screen s = MSG_SCREEN_DARK; s <= MSG_SCREEN_UNPLUGGED; s++) {
+		make_asked(s, 3, MSG_SCREEN_LIT);
+		run();
+		CHECK(rig.moved);
+		CHECK_EQ(rig.code, EXIT_CODE_OK);
+		CHECK_EQ(rig.asked, 4);
+	}
+}
+
+static void a_dark_screen_is_undone(void)
+{
+	make_asked(MSG_SCREEN_UNPLUGGED, 2, MSG_SCREEN_DARK);
+	run();
+	CHECK(rig.done && !rig.moved);
+	CHECK_EQ(rig.code, EXIT_CODE_FAILED);
+	CHECK_EQ(rig.shown[0], 0x0f);
+	CHECK(rig.asked > 3);
+	CHECK_STR(rig.text, "alpha answers, but its screen is dark: no output of its graphics card "
+			    "is on; --force skips this; everything is back where it was");
+	make_asked(MSG_SCREEN_LIT, 0, MSG_SCREEN_UNPLUGGED);
+	run();
+	CHECK(!rig.moved && rig.shown[0] == 0x0f);
+	CHECK(strstr(rig.text, "sees no monitor; --force"));
+}
+
+/* As of an agent from before the question, or a card that nobody asks. */
+static void what_is_not_known_passes(void)
+{
+	make_asked(MSG_SCREEN_NOT_KNOWN, 1, MSG_SCREEN_DARK);
+	run();
+	CHECK(rig.moved);
+	CHECK_EQ(rig.asked, 1);
+}
+
+/* Silence is silence, whatever was said before. */
+static void an_agent_that_falls_silent_is_no_dark_screen(void)
+{
+	make_asked(MSG_SCREEN_DARK, 1000000, MSG_SCREEN_DARK);
+	rig.silent = true;
+	run();
+	CHECK(!rig.moved && rig.shown[0] == 0x0f);
+	CHECK(strstr(rig.text, "alpha confirms that it lives") && !strstr(rig.text, "dark"));
+	make_asked(MSG_SCREEN_DARK, 3, MSG_SCREEN_LIT);
+	rig.silent = true;
+	run();
+	CHECK(rig.moved);
+}
+
+static void nobody_looks_where_no_monitor_moves_or_by_force(void)
+{
+	make_asked(MSG_SCREEN_DARK, 0, MSG_SCREEN_DARK);
+	run_it(true);
+	CHECK(rig.moved);
+	CHECK(rig.pinged == 1 && rig.asked == 0);
+	make_asked(MSG_SCREEN_DARK, 0, MSG_SCREEN_DARK);
+	rig.world.n_monitors = 0;
+	run();
+	CHECK(rig.moved);
+	CHECK(rig.pinged == 1 && rig.asked == 0);
+}
+
 TEST_MAIN({ "a_start_without_an_answer_is_undone", a_start_without_an_answer_is_undone },
 	{ "all_goes_well", all_goes_well }, { "a_deaf_push_is_pulled", a_deaf_push_is_pulled },
 	{ "any_failure_leaves_no_half_switch", any_failure_leaves_no_half_switch },
@@ -341,4 +459,12 @@ TEST_MAIN({ "a_start_without_an_answer_is_undone", a_start_without_an_answer_is_
 	{ "pictures_move_monitors", pictures_move_monitors },
 	{ "a_monitor_that_ignores_every_write_is_a_failure",
 		a_monitor_that_ignores_every_write_is_a_failure },
+	{ "a_lit_screen_is_asked_for_once", a_lit_screen_is_asked_for_once },
+	{ "a_screen_that_lights_up_is_waited_for", a_screen_that_lights_up_is_waited_for },
+	{ "a_dark_screen_is_undone", a_dark_screen_is_undone },
+	{ "what_is_not_known_passes", what_is_not_known_passes },
+	{ "an_agent_that_falls_silent_is_no_dark_screen",
+		an_agent_that_falls_silent_is_no_dark_screen },
+	{ "nobody_looks_where_no_monitor_moves_or_by_force",
+		nobody_looks_where_no_monitor_moves_or_by_force },
 	{ "an_unreadable_one_is_sent_not_confirmed", an_unreadable_one_is_sent_not_confirmed });

@@ -52,6 +52,46 @@ static void switches(void)
 	fake_end();
 }
 
+/* To alpha, which answers the last question like that. */
+static void give_and_look(enum msg_outcome how, uint32_t value)
+{
+	fake_desk();
+	fake_config.confirm_limit_s = 15;
+	fake_ddc();
+	up(alpha, 1);
+	give_to_alpha();
+	if (last(alpha, LINK_OP_QUERY)->message.query.question == MSG_Q_STATUS && !done.n)
+		guest_acts(alpha, how, value);
+}
+
+static void the_target_says_what_its_screen_shows(void)
+{
+	static const struct {
+		enum msg_outcome how;
+		uint32_t value;
+	} good[] = { { MSG_OUT_OK, MSG_SCREEN_LIT }, { MSG_OUT_OK, MSG_SCREEN_NOT_KNOWN },
+		{ MSG_OUT_OK, MSG_SCREEN_MAX + 1 }, { MSG_OUT_OK, 0x10002 },
+		{ MSG_OUT_UNSUPPORTED, 0 }, { MSG_OUT_DENIED, MSG_SCREEN_DARK } };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		give_and_look(good[i].how, good[i].value);
+		CHECK_EQ(done.n, 1);
+		CHECK_EQ(done.code, EXIT_CODE_OK);
+		CHECK_EQ(hostd_world(&fake_h)->holder, alpha->slot);
+		fake_end();
+	}
+	give_and_look(MSG_OUT_OK, MSG_SCREEN_DARK);
+	CHECK(done.n == 0 && !alpha->calls[0].tag);
+	fake_turn(600); /* asked again */
+	CHECK(guest_acts(alpha, MSG_OUT_BUSY, 0));
+	CHECK_EQ(done.n, 0);
+	fake_turn(1100);
+	CHECK(guest_acts(alpha, MSG_OUT_OK, MSG_SCREEN_LIT));
+	CHECK_EQ(done.code, EXIT_CODE_OK);
+	CHECK_EQ(done.n, 1);
+	fake_end();
+}
+
 static void late_answer_of_an_older_switch(void)
 {
 	worker_reply_fn *reply;
@@ -230,6 +270,7 @@ static void undone_where_no_answer_came(void)
 }
 
 TEST_MAIN({ "switches", switches },
+	{ "the_target_says_what_its_screen_shows", the_target_says_what_its_screen_shows },
 	{ "late_answer_of_an_older_switch", late_answer_of_an_older_switch },
 	{ "slot_of_a_switch_is_not_given_away", slot_of_a_switch_is_not_given_away },
 	{ "holder_removed_during_a_switch", holder_removed_during_a_switch },

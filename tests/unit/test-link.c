@@ -337,6 +337,32 @@ static void what_is_for_the_other_side(void)
 	world_free(w);
 }
 
+/* STATUS is asked both ways; a side that does not know an answer says so, and stays. */
+static void status_is_for_both(void)
+{
+	struct world *w = up(24);
+	struct msg_query q = { .question = MSG_Q_STATUS };
+	struct message m = { .id = 1, .kind = MSG_QUERY };
+
+	CHECK_EQ(link_query(w->host.l, UINT64_MAX, &q, 1000, w->now), VA_OK);
+	CHECK_EQ(link_query(w->guest.l, UINT64_MAX, &q, 1000, w->now), VA_OK);
+	world_settle(w);
+	CHECK(w->guest.requests == 1 && w->host.requests == 1);
+	CHECK(w->guest.queries_answered == 1 && w->host.queries_answered == 1);
+	CHECK_EQ(w->host.query_outcome, MSG_OUT_OK);
+	/* as a guest's link takes one that it does not answer: so did all that know no screens */
+	m.query.question = MSG_Q_TARGETS;
+	m.id = w->host.l->cur.id_tx + 1;
+	w->host.l->cur.id_tx = m.id;
+	w->host.l->calls[0] =
+		(struct call){ .state = CALL_ASKED, .id = m.id, .tag = UINT64_MAX, .m = m };
+	link_rpc_send(w->host.l, &m);
+	world_settle(w);
+	CHECK_EQ(w->host.query_outcome, MSG_OUT_UNSUPPORTED);
+	CHECK(w->guest.requests == 1 && !w->host.downs && !w->guest.downs);
+	world_free(w);
+}
+
 static void replies_are_checked(void)
 {
 	struct world *w = up(22);
@@ -394,5 +420,6 @@ TEST_MAIN({ "calls_both_ways", calls_both_ways },
 	{ "a_call_moves_to_the_next_session", a_call_moves_to_the_next_session },
 	{ "a_commit_does_not_move", a_commit_does_not_move }, { "broken_rules", broken_rules },
 	{ "what_is_for_the_other_side", what_is_for_the_other_side },
+	{ "status_is_for_both", status_is_for_both },
 	{ "replies_are_checked", replies_are_checked },
 	{ "no_secret_is_left_behind", no_secret_is_left_behind });

@@ -373,6 +373,16 @@ static void words(void)
 	CHECK_STR(msg_outcome_name(MSG_OUT_WIRE_MAX + 1), "?");
 }
 
+/* A guest may say what it likes; what nobody knows proves nothing. */
+static void screens(void)
+{
+	for (uint32_t v = 0; v <= MSG_SCREEN_MAX; v++)
+		CHECK_EQ(msg_screen_of(v), v);
+	CHECK_EQ(msg_screen_of(MSG_SCREEN_MAX + 1), MSG_SCREEN_NOT_KNOWN);
+	CHECK_EQ(msg_screen_of(0x10002), MSG_SCREEN_NOT_KNOWN);
+	CHECK_EQ(msg_screen_of(UINT32_MAX), MSG_SCREEN_NOT_KNOWN);
+}
+
 TEST_MAIN({ "id_and_kind", id_and_kind }, { "prepare", prepare },
 	{ "ticket_commit_pending", ticket_commit_pending }, { "query", query },
 	{ "result", result }, { "items", items }, { "event", event },
@@ -382,4 +392,5 @@ TEST_MAIN({ "id_and_kind", id_and_kind }, { "prepare", prepare },
 	{ "every_byte_in_a_text", every_byte_in_a_text },
 	{ "result_texts_are_made_printable", result_texts_are_made_printable },
 	{ "result_items_are_made_valid", result_items_are_made_valid },
-	{ "a_page_is_full_at_sixteen", a_page_is_full_at_sixteen }, { "words", words });
+	{ "a_page_is_full_at_sixteen", a_page_is_full_at_sixteen }, { "words", words },
+	{ "screens", screens });

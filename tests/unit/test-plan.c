@@ -252,6 +252,46 @@ static void a_picture_that_nobody_can_end_is_a_refusal(void)
 	CHECK_EQ(p.refusal, EXIT_CODE_OK);
 }
 
+static const struct step *confirmation(const struct plan *p)
+{
+	for (int i = 0; i < p->n_steps; i++)
+		if (p->steps[i].kind == STEP_CONFIRM)
+			return &p->steps[i];
+	return NULL;
+}
+
+/* Where a monitor is to show the target, and nobody insists. */
+static void a_screen_is_looked_at_where_it_is_to_be_seen(void)
+{
+	char text[PLAN_TEXT_SIZE];
+	struct plan p;
+
+	make_world(1);
+	w.confirm_ms = 1000;
+	p = plan_to("alpha", false);
+	CHECK(confirmation(&p) && confirmation(&p)->screen);
+	CHECK(p.steps[p.n_steps - 2].kind == STEP_CONFIRM); /* the last but the seat */
+	step_describe(&w, confirmation(&p), text, sizeof(text));
+	CHECK_STR(text, "alpha confirms that it lives, and that its screen is on");
+	p = plan_to("alpha", true);
+	CHECK(confirmation(&p) && !confirmation(&p)->screen);
+	step_describe(&w, confirmation(&p), text, sizeof(text));
+	CHECK_STR(text, "alpha confirms that it lives");
+	w.monitors[0].unreadable = true;
+	p = plan_to("alpha", false);
+	CHECK(confirmation(&p)->screen);
+	/* not cabled to alpha */
+	w.monitors[0].n_inputs = 1;
+	p = plan_to("alpha", false);
+	CHECK(!confirmation(&p) || !confirmation(&p)->screen);
+	make_world(0);
+	w.confirm_ms = 1000;
+	p = plan_to("alpha", false);
+	CHECK(confirmation(&p) && !confirmation(&p)->screen);
+	p = plan_to("host", false);
+	CHECK(!confirmation(&p));
+}
+
 TEST_MAIN({ "the_shown_side_pushes", the_shown_side_pushes },
 	{ "between_two_guests_the_holder_pushes", between_two_guests_the_holder_pushes },
 	{ "a_dead_holder_leaves_the_host_and_the_pull",
@@ -265,4 +305,6 @@ TEST_MAIN({ "the_shown_side_pushes", the_shown_side_pushes },
 	{ "a_guest_that_cannot_have_keyboards", a_guest_that_cannot_have_keyboards },
 	{ "a_picture_moves_a_monitor", a_picture_moves_a_monitor },
 	{ "a_picture_that_nobody_can_end_is_a_refusal",
-		a_picture_that_nobody_can_end_is_a_refusal });
+		a_picture_that_nobody_can_end_is_a_refusal },
+	{ "a_screen_is_looked_at_where_it_is_to_be_seen",
+		a_screen_is_looked_at_where_it_is_to_be_seen });

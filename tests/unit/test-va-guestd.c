@@ -282,6 +282,52 @@ static void host_orders_are_judged(void)
 	unlink(program_file("policy.d/10-own.policy"));
 }
 
+static bool make_link(const char *target, const char *name)
+{
+	return symlink(target, program_file(name)) == 0 || errno == EEXIST;
+}
+
+/* A graphics card with one connector, below the test's own folder. */
+static bool make_screen(void)
+{
+	static const char *const folders[] = { "sys", "sys/class", "sys/class/drm",
+		"sys/class/drm/card0", "sys/class/drm/card0/device", "sys/class/drm/card0-DP-1" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		if (mkdir(program_file(folders[i]), 0755) < 0 && errno != EEXIST)
+			return false;
+	return make_link("../bus/pci", "sys/class/drm/card0/device/subsystem") &&
+	       write_text("sys/class/drm/card0/device/vendor", "0x1002\n", 0644) &&
+	       write_text("sys/class/drm/card0-DP-1/status", "connected\n", 0644) &&
+	       write_text("sys/class/drm/card0-DP-1/enabled", "disabled\n", 0644);
+}
+
+static void the_host_hears_of_the_screen(void)
+{
+	struct msg_query q = { .question = MSG_Q_STATUS };
+	uint64_t tag = 21;
+
+	CHECK(program_folder() && make_screen());
+	setenv("VIRT_AID_ROOT", program_folder(), 1);
+	CHECK(start_all(NULL) && pair_by_code());
+	CHECK(core_query(&core, tag, &q) && core_pump(&core, was_answered, &tag, LIMIT_MS));
+	CHECK_EQ(core.answer.outcome, MSG_OUT_OK);
+	CHECK_EQ(core.answer.value, MSG_SCREEN_DARK);
+	CHECK_EQ(command("status", "--json", NULL), 0);
+	CHECK(said("\"screen\":\"dark\""));
+	/* looked at anew each time */
+	CHECK(write_text("sys/class/drm/card0-DP-1/enabled", "enabled\n", 0644));
+	tag++;
+	CHECK(core_query(&core, tag, &q) && core_pump(&core, was_answered, &tag, LIMIT_MS));
+	CHECK_EQ(core.answer.value, MSG_SCREEN_LIT);
+	CHECK(write_text("sys/class/drm/card0-DP-1/status", "disconnected\n", 0644));
+	tag++;
+	CHECK(core_query(&core, tag, &q) && core_pump(&core, was_answered, &tag, LIMIT_MS));
+	CHECK_EQ(core.answer.value, MSG_SCREEN_UNPLUGGED);
+	unsetenv("VIRT_AID_ROOT");
+	stop_all();
+}
+
 static bool was_paired(struct core *c, void *userdata)
 {
 	(void)userdata;
@@ -396,6 +442,7 @@ TEST_MAIN({ "pairs_by_code_and_talks", pairs_by_code_and_talks },
 	{ "survives_restarts_of_both", survives_restarts_of_both },
 	{ "says_who_is_missing", says_who_is_missing },
 	{ "host_orders_are_judged", host_orders_are_judged },
+	{ "the_host_hears_of_the_screen", the_host_hears_of_the_screen },
 	{ "pairs_by_token_once", pairs_by_token_once },
 	{ "a_wrong_code_is_refused", a_wrong_code_is_refused },
 	{ "ordinary_users_ask_but_do_not_pair", ordinary_users_ask_but_do_not_pair },
