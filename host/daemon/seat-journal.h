@@ -17,8 +17,8 @@ struct seat_journal {
 	char from[NAME_MAX_LEN + 1];                    /* who had the seat */
 	char stopped[PLAN_MAX_STOPS][NAME_MAX_LEN + 1]; /* guests that it may have stopped */
 	int n_stopped;
-	bool undoing, force;                            /* force: as the user said */
-	int step, of; /* the step that began last, counted from 1, for people */
+	bool undoing, force; /* force: as the user said */
+	int step, of;        /* the step that began last, counted from 1, for people */
 };
 
 /* Before step n of the plan: fills in what the step may do, and writes. Negative errno. */

@@ -110,8 +110,9 @@ static const char *why_not_guest(const struct world *w, int machine)
 	const struct world_machine *m = &w->machines[machine];
 
 	if (!world_has_screen(w, machine))
-		return m->n_gpus ? "none of its GPUs is cabled to a known monitor (va-host monitors)"
-				 : "it has no GPU, as far as is known (see va-host.conf(5))";
+		return m->n_gpus
+			       ? "none of its GPUs is cabled to a known monitor (va-host monitors)"
+			       : "it has no GPU, as far as is known (see va-host.conf(5))";
 	switch (m->state) {
 	case WORLD_RUNNING: return NULL;
 	case WORLD_OFF:
