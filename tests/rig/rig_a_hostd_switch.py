@@ -124,6 +124,47 @@ def client_may_leave():
         shows(d, "alpha")
 
 
+def dark_target_gives_it_back():
+    """Its agent answers all the while; what an emulated card shows is not seen on the desk."""
+    with desk(config="confirm-limit = 2s\n") as d:
+        beta = d.guests["beta"]
+        check_eq(d.host.ask("switch", "alpha").rc, 0, "nothing is known of its screen")
+        beta.screen(vendor="0x1b36", card=1)
+        for status, why in (("connected", "no output of its graphics card is on"),
+                            ("disconnected", "its graphics card sees no monitor")):
+            beta.screen(status, "disabled")
+            check_eq(beta.status()["screen"], "dark" if status == "connected" else "unplugged")
+            answer = d.host.ask("switch", "beta")
+            check_eq(answer.rc, 1, answer.text)
+            check(f"beta answers, but its screen is dark: {why}; --force skips this" in answer.text
+                  and "everything is back where it was" in answer.text, answer.text)
+            check_eq([s["state"] for s in answer.all("step")][-2:], ["failed", "undone"], "states")
+            shows(d, "alpha")
+        check_eq(d.host.ask("switch", "beta", "--force").rc, 0, "forced")
+        shows(d, "beta")
+        check_eq(d.host.ask("switch", "host").rc, 0, "the host looks at nobody's screen")
+        beta.screen()
+        check_eq(d.host.ask("switch", "beta").rc, 0, "lit")
+        shows(d, "beta")
+
+
+def slow_desktop_is_waited_for():
+    """It lights its output when it has seen its monitor; the keyboard is there already."""
+    with desk("alpha") as d:
+        d.guests["alpha"].screen("disconnected", "disabled")
+        mark = d.host.mark()
+        first = d.host.begin("switch", "alpha")
+        d.host.wait_log("reads monitor desk until it shows alpha: done", 10, mark)
+        for _ in range(2):
+            check(d.host.ask("status").one("host")["switching"], "it is over already")
+            d.guests["alpha"].screen("connected", "disabled")
+        d.guests["alpha"].screen("connected", "enabled")
+        answer = first.finish(20)
+        check_eq(answer.rc, 0, answer.text)
+        check_eq([s["state"] for s in answer.all("step")][-2:], ["done", "done"], "states")
+        shows(d, "alpha")
+
+
 def target_dies_on_the_way():
     """Everything is written back, and what the dead one was asked for ends at once."""
     with desk(habits=["switch_ms 3000"]) as d:
@@ -311,8 +352,9 @@ def exit_codes():
 
 # the long ones first
 run_cases(agent_that_goes_keeps_the_picture, exit_codes, both_die_on_the_way,
-          unreadable_is_not_confirmed, target_dies_on_the_way, holder_dies_on_the_way,
-          removed_on_the_way, goes_round, guest_gives_it_away_but_does_not_take,
+          dark_target_gives_it_back, unreadable_is_not_confirmed, target_dies_on_the_way,
+          slow_desktop_is_waited_for, holder_dies_on_the_way, removed_on_the_way, goes_round,
+          guest_gives_it_away_but_does_not_take,
           holder_that_goes_gives_it_back, one_at_a_time, hangup_waits_for_the_switch,
           client_may_leave, shown_by_hand, new_daemon_finds_the_holder, deny_and_no_match, rate,
           broken_file_denies_all, a_person_is_asked, question_of_a_guest_that_went)

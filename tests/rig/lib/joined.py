@@ -139,13 +139,27 @@ class Agent(base.Closing):
             self.box = Box()
             self.box.display(monitor, value, 4, pci, "card0-HDMI-A-1")
             wrapper(self.libexec / "va-ddc", self.box.command([base.program("va-ddc")]), SANITIZERS)
+        self.drm = self.dir / "root/sys/class/drm"
+        self.drm.mkdir(parents=True)
         self.env = dict(os.environ, VIRT_AID_LIBEXEC=str(self.libexec),
+                        VIRT_AID_ROOT=str(self.dir / "root"),
                         VIRT_AID_SOCKET=str(self.run_dir / "guest.sock"))
         self.process = None
         base.keep(self)
 
     def set_policy(self, text):
         (self.dir / "policy.d/50.policy").write_text(text)
+
+    def screen(self, status="connected", enabled="enabled", vendor="0x1002", card=0):
+        """What the kernel there says of a card's connector; before, nothing is known."""
+        device, connector = self.drm / f"card{card}/device", self.drm / f"card{card}-HDMI-A-1"
+        if not device.exists():
+            device.mkdir(parents=True)
+            connector.mkdir()
+            (device / "subsystem").symlink_to("../../../../bus/pci")
+            (device / "vendor").write_text(f"{vendor}\n")
+        (connector / "enabled").write_text(f"{enabled}\n")
+        (connector / "status").write_text(f"{status}\n")
 
     def start(self, limit=10):
         argv = [base.program("va-guestd"), "--config", self.dir / "conf", "--state",
