@@ -303,6 +303,7 @@ def completions():
                           (["guest", "zorg", ""], {"ddc", "shutdown"}),
                           (["guest", "zorg", "ddc", "g"], {"get"}),
                           (["guest", "zorg", "ddc", "set", ""], {"desk"}),
+                          (["ddc", ""], {"detect", "get", "set"}), (["ddc", "get", ""], {"desk"}),
                           (["policy", "explain", "zorg", "sw"], {"switch"}),
                           (["--timeout", "3", "unp"], {"unpair"}), (["--timeout", ""], set()),
                           (["switch", "zorg", ""], set()), (["nonsense", ""], set())):

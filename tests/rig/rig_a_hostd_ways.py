@@ -64,6 +64,16 @@ def a_guest_writes_what_its_file_names():
         d.monitor.wait_shown(INPUTS["host"], 5)
 
 
+def by_hand():
+    """The host's own wire, in words; a guest's is asked in the same."""
+    with desk(f"0x{CODE:x}", f"code {CODE}") as d:
+        check_eq(d.host.ask("ddc", "set", "desk", f"0x{INPUTS['alpha']:x}").rc, 0)
+        d.monitor.wait_shown(INPUTS["alpha"], 5)
+        check_eq(d.host.ask("ddc", "get", "desk").result["value"], INPUTS["alpha"])
+        check_eq(d.host.ask("ddc", "detect").one("display")["answers"], True)
+        check_eq(d.host.ask("ddc", "get", "nobody").rc, 3)
+
+
 # --- a picture
 
 class Kernel:
@@ -134,5 +144,5 @@ def a_rescue_sends_a_picture():
         d.monitor.wait_shown(INPUTS["host"], 5)
 
 
-run_cases(another_feature_is_written, a_guest_writes_what_its_file_names, a_picture_is_followed,
+run_cases(another_feature_is_written, by_hand, a_guest_writes_what_its_file_names, a_picture_is_followed,
           a_monitor_that_says_nothing, a_picture_that_cannot_end, a_rescue_sends_a_picture)
