@@ -279,7 +279,7 @@ class Joined(base.Closing):
             base.forget(thing)
 
 
-def run_cases(*cases):
+def run_cases(*cases, at_once=AT_ONCE):
     """suite.run_cases(), several at a time: they mostly wait for limits to pass."""
     if len(sys.argv) > 1:
         suite.run_cases(*cases)
@@ -293,7 +293,7 @@ def run_cases(*cases):
         return lines[:-1] if told else [*lines, f"FAIL {case.__name__}: ended without a verdict"]
 
     counts = collections.Counter()
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
         for lines in pool.map(run, cases):
             counts.update(line.split(" ")[0] for line in lines)
             print("\n".join(lines), flush=True)
