@@ -152,14 +152,17 @@ class Agent(base.Closing):
                 self.state_dir, "--run", self.run_dir, "--port", f"unix:{self.relay.guest_end}"]
         with open(self.log_path, "a") as log:
             self.process = base.spawn(argv, stdout=log, stderr=log, env=self.env)
-        base.wait_for(lambda: self._alive() and (self.run_dir / "guest.sock").exists(), limit,
-                      f"{self.name}'s control socket")
+        self.wait_socket(limit)
         return self
 
+    def wait_socket(self, limit=10):
+        base.wait_for(lambda: self._alive() and (self.run_dir / "guest.sock").exists(), limit,
+                      f"{self.name}'s control socket")
+
     def _alive(self):
-        if self.process.poll() is not None:
+        if self.process and self.process.poll() is not None:
             raise base.RigError(f"va-guestd ended with {self.process.returncode}:\n{self.tail()}")
-        return True
+        return bool(self.process)
 
     def import_token(self, path):
         """What the host puts into the firmware, as the unit's ExecStartPre does."""
@@ -264,7 +267,10 @@ class Joined(base.Closing):
         """By code; until the sessions are up."""
         for name in names or self.guests:
             asking, code = self.open_window(name)
+            self.guests[name].wait_socket()  # fakevirt may be just starting it
             there = self.guests[name].ask("pair", code)
+            if there.rc:
+                asking.close()  # its window stays open for minutes
             here = asking.finish(20)
             if there.rc or here.rc or not re.fullmatch(r"[a-z]+(-[a-z]+){3}",
                                                        here.result.get("fingerprint", "")):
