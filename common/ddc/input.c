@@ -19,6 +19,26 @@ bool input_matches(const struct input_source *input, int32_t reading)
 }
 
 /*
+ * None matches: a high byte that was learned together with the value that is written may have been
+ * garbage, and is another one now.
+ */
+static int find_low_byte(const struct input_source *inputs, size_t n, int32_t reading)
+{
+	int found = -1;
+
+	for (size_t i = 0; reading >= 0 && i < n; i++) {
+		int32_t expected = inputs[i].read >= 0 ? inputs[i].read : inputs[i].write;
+
+		if ((reading ^ expected) & 0xff)
+			continue;
+		if (found >= 0 || ((expected ^ inputs[i].write) & 0xff))
+			return -1;
+		found = (int)i;
+	}
+	return found;
+}
+
+/*
  * Two inputs may share a low byte (0305 and 05): a reading that equals one learned value in full
  * names that one.
  */
@@ -38,6 +58,8 @@ int input_find(const struct input_source *inputs, size_t n, int32_t reading)
 	}
 	if (n_exact == 1)
 		return exact;
+	if (n_found == 0)
+		return find_low_byte(inputs, n, reading);
 	return n_exact == 0 && n_found == 1 ? found : -1;
 }
 

@@ -35,7 +35,10 @@ bool input_value_is_valid(uint32_t untrusted_value);
  */
 bool input_matches(const struct input_source *input, int32_t reading);
 
-/* The one input of inputs[n] that the reading names; -1 where it names none or several. */
+/*
+ * The one input of inputs[n] that the reading names; -1 where it names none or several. Where it
+ * matches none, the low byte that is written and was read names one, if it is the only one.
+ */
 int input_find(const struct input_source *inputs, size_t n, int32_t reading);
 
 /*

@@ -23,7 +23,7 @@ static void undone(struct execution *x, const char *state, const char *detail)
 static void on_undone(struct execution *x, int error, int32_t value, const char *detail)
 {
 	(void)value;
-	if (error && x->done[x->at])
+	if (error && (x->done[x->at] || x->late[x->at]))
 		x->undo_failed = true;
 	undone(x, error ? "failed" : "undone", detail);
 }

@@ -219,6 +219,11 @@ int execute_target(const struct execution *x)
 	return x->plan.target;
 }
 
+bool execute_left_over(const struct execution *x)
+{
+	return x->undo_failed;
+}
+
 int execute_at(const struct execution *x, int *ret_of, bool *ret_undoing)
 {
 	*ret_of = x->plan.n_steps;

@@ -80,6 +80,8 @@ DEFINE_CLEANUP(execution, execute_free);
 void execute_poke(struct execution *x);
 
 int execute_target(const struct execution *x);
+/* It has ended, and left something that is neither done nor undone. */
+bool execute_left_over(const struct execution *x);
 /* The step under way, counted from 1, and of how many; whether it walks back. */
 int execute_at(const struct execution *x, int *ret_of, bool *ret_undoing);
 

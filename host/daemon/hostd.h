@@ -83,6 +83,7 @@ struct hostd {
 	struct execution *execution;
 	struct seat_request seat_request; /* of the execution; zeros: nobody to tell */
 	struct seat_request home_after;   /* waits for its end; done NULL: nobody */
+	bool left_over;                   /* the last switch could not be undone */
 	uint64_t n_switches;
 	struct plan plan;            /* of the execution */
 	struct seat_journal journal; /* the same */
@@ -158,6 +159,8 @@ bool seat_is_busy(const struct hostd *h);
 void seat_rescue(struct hostd *h, bool force, const struct seat_request *r);
 /* A machine stopped: if it had the seat, it goes to the next who was asked for, or home. */
 void seat_machine_lost(struct hostd *h, int machine);
+/* libvirt is there again: what a switch could not undo without it is put in order. */
+void seat_libvirt_back(struct hostd *h);
 /* The machine was asleep until now: what monitors show may be anything. */
 void seat_slept(struct hostd *h);
 void seat_free(struct hostd *h);

@@ -104,6 +104,14 @@ void seat_bring_back(struct hostd *h, int machine)
 	give_on(h, machine);
 }
 
+void seat_libvirt_back(struct hostd *h)
+{
+	struct intent i = { .target = h->machines[h->world.holder].name, .no_start = true };
+
+	if (h->left_over && !h->stopping)
+		seat_switch(h, &i, "libvirt's return", &(struct seat_request){ 0 });
+}
+
 static int on_silence(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct hostd *h = userdata;

@@ -115,6 +115,7 @@ static void seat_done(
 	char copy[EXECUTE_TEXT_SIZE + 64];
 
 	snprintf(copy, sizeof(copy), "%s", text);
+	h->left_over = execute_left_over(x);
 	execute_free(TAKE(h->execution));
 	if (!h->recovery)
 		seat_journal_remove(h->run_dir);

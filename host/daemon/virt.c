@@ -67,6 +67,7 @@ static void on_synced(struct hostd *h)
 			on_gone(g);
 		}
 	}
+	seat_libvirt_back(h);
 }
 
 static void expect_all(struct hostd *h)

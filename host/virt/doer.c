@@ -131,6 +131,8 @@ static int obey(const char *uri, const struct virt_request *r, struct virt_reply
 	dom = virDomainLookupByUUIDString(conn, r->uuid);
 	if (dom) {
 		result = act(dom, r, reply);
+		if (result == -ENOTCONN) /* it broke: that says nothing of what was done */
+			result = -ETIMEDOUT;
 		virDomainFree(dom);
 	} else {
 		result = virterr_take(reply->detail, sizeof(reply->detail));

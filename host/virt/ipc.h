@@ -88,7 +88,8 @@ struct virt_request {
 struct virt_reply {
 	struct worker_head head;
 	int32_t error; /* 0, or a negative errno: -ENOENT no such domain, -ENOTCONN not running or
-			  no libvirt, -EACCES, -ENOPROTOOPT no such channel, -EBUSY ... */
+			  no libvirt, -EACCES, -ENOPROTOOPT no such channel, -EBUSY ...; -ETIMEDOUT
+			  it may have been done */
 	uint32_t flags;
 	char detail[200]; /* libvirt's own word, printable */
 };

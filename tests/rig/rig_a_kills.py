@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every process killed at every step of a switch, when the step has begun, when it has had its
-effect and when it is over: afterwards the monitor, the keyboard, the mouse and what va-hostd
-says agree, and the next switch works.
+"""Every process, every machine and libvirt's daemon killed at every step of a switch, when the
+step has begun, when it has had its effect and when it is over: afterwards the monitor, the
+keyboard, the mouse and what va-hostd says agree, and the next switch works.
 
-The matrix is process x switch x step x moment; each process is a case, with a desk of its own
-that is used for all its kills, so that one leaves nothing behind that harms the next. As a rule
-every twelfth kill is made; with VA_KILLS=1 all of them.
+The matrix is who is killed x switch x step x moment; each of these is a case, with a desk of its
+own that is used for all its kills, so that one leaves nothing behind that harms the next. As a
+rule every twelfth kill is made; with VA_KILLS=1 all of them.
 
 va-hostd, va-link, va-ddc, va-guestd and the monitor's wires are real; libvirt is not (fakevirt).
 A switch is either "over", between two guests that both run, or "hand", where the two have a
@@ -142,6 +142,18 @@ def kill_guestd(name):
     return kill
 
 
+def kill_qemu(name):
+    """One that does not run, because a "hand" switch stopped it, has no QEMU to kill."""
+    return lambda d: d.machines.crash(name)
+
+
+def kill_libvirtd(d):
+    """Its unit needs a moment to start it again."""
+    d.machines.refuse(True)
+    time.sleep(1)
+    d.machines.refuse(False)
+
+
 PROCESSES = {
     "hostd": kill_hostd,
     "virt": lambda d: kill_all(virt(d, True)),
@@ -151,6 +163,9 @@ PROCESSES = {
     "link_beta": lambda d: kill_all(of_guest(d, "va-link", "beta")),
     "guestd_alpha": kill_guestd("alpha"),
     "guestd_beta": kill_guestd("beta"),
+    "qemu_alpha": kill_qemu("alpha"),
+    "qemu_beta": kill_qemu("beta"),
+    "libvirtd": kill_libvirtd,
 }
 
 
@@ -182,6 +197,18 @@ def converges(d, what):
         wait_for(lambda: agrees(d), 60, "", step=0.1)
     except base.RigError:
         raise base.RigError(f"{what}: {as_it_is(d)}\n{d.host.tail(TAIL)}") from None
+
+
+def mended(d, process, switch):
+    """What a person, or systemd, would do before the next switch."""
+    if process == "libvirtd":  # its watcher finds it by itself
+        wait_for(lambda: d.host.ask("status").one("host")["libvirt"]["up"], 15, "libvirt")
+    elif process.startswith("qemu_"):
+        if switch == "over":  # else the next switch starts it: the two cannot run at once
+            d.machines.set(process[len("qemu_"):], "running")
+    elif process != "hostd":  # the helpers' back-off begins anew
+        d.host.stop()
+        d.host.start()
 
 
 def back_to_alpha(d, what):
@@ -218,9 +245,7 @@ def killed(process, switch, cells):
             else:
                 asking.finish(60)
             converges(d, what)
-            if process != "hostd":  # the helpers' back-off begins anew
-                d.host.stop()
-                d.host.start()
+            mended(d, process, switch)
             back_to_alpha(d, what)
     return made
 

@@ -25,6 +25,22 @@ static void garbage_high_byte(void)
 	CHECK(!input_matches(&dp, -5));
 }
 
+/* A high byte that was learned with the value that is written may be another one next time. */
+static void garbage_comes_and_goes(void)
+{
+	struct input_source in[] = { { 0x0f, 0x0f0f }, { 0x11, 0x1111 }, { 0x05, 0x0305 },
+		{ 0x06, 0x05 }, { 0x12, 0x0412 }, { 0x21, 0x0412 } };
+
+	CHECK_EQ(input_find(in, 2, 0x0f), 0);
+	CHECK_EQ(input_find(in, 2, 0x2211), 1);
+	CHECK_EQ(input_judge(in, 2, 0, 0x0f), INPUT_SHOWN);
+	CHECK_EQ(input_judge(in, 2, 0, 0x11), INPUT_OTHER);
+	CHECK_EQ(input_find(in, 2, 0x12), -1);
+	CHECK_EQ(input_find(in, 4, 0x05), 3); /* names another one in full */
+	CHECK_EQ(input_find(in + 4, 2, 0x12), -1);
+	CHECK_EQ(input_find(in + 4, 2, 0x21), -1); /* written, but never read */
+}
+
 static void wide_write_value(void)
 {
 	struct input_source samsung = { 0xff09, NONE };
@@ -76,6 +92,7 @@ static void full_match_wins(void)
 }
 
 TEST_MAIN({ "values", values }, { "garbage_high_byte", garbage_high_byte },
+	{ "garbage_comes_and_goes", garbage_comes_and_goes },
 	{ "wide_write_value", wide_write_value }, { "read_is_not_write", read_is_not_write },
 	{ "always_the_same", always_the_same },
 	{ "not_learned_proves_nothing", not_learned_proves_nothing },

@@ -12,6 +12,10 @@ goes off loses both. A guest whose agent was told to power off goes off, unless 
                                             one after, when the log has "did ..."), or wait (for
                                             another habit); "" ends it
     machines.undefine("beta")               libvirt has it no more
+    machines.crash("alpha")                 its QEMU is killed: it is off, what it had is free
+    machines.refuse(True)                   libvirt's daemon has ended: connections are lost, what
+                                            is under way fails whether it was done or not, until
+                                            refuse(False)
     machines.usb("alpha")                   {(bus, device), ...} it has
     machines.log()                          ["start beta", "attach alpha 1/5", ...]
 """
@@ -31,7 +35,7 @@ CONNECTION, DOMAIN, GONE, SYNCED = 1, 2, 3, 4
 START, SHUTDOWN, DESTROY, ATTACH, DETACH = 30, 31, 32, 34, 35
 NAMES = {START: "start", SHUTDOWN: "shutdown", DESTROY: "destroy", ATTACH: "attach",
          DETACH: "detach"}
-ENOENT, EIO = 2, 5
+ENOENT, EIO, EBUSY, ENOTCONN, ETIMEDOUT = 2, 5, 16, 107, 110
 MOMENT = 0.15  # seconds
 
 
@@ -100,6 +104,16 @@ class Machines:
     def undefine(self, name):
         (self.dir / f"{name}.gone").touch()
 
+    def crash(self, name):
+        """Whether it ran."""
+        ran = self.state(name) != "off"
+        self.set(name, "off")
+        (self.dir / f"{name}.usb").unlink(missing_ok=True)
+        return ran
+
+    def refuse(self, on):
+        (self.dir / "refuse").touch() if on else (self.dir / "refuse").unlink()
+
     def usb(self, name):
         return _usb(self.dir, name)
 
@@ -165,17 +179,25 @@ def _domain(folder, name):
     return bytes(d)
 
 
+def _tell_connection(core, up, detail=b""):
+    core.send(bytes(Connection(head=Head(CONNECTION, 0), up=up, uri=b"fake:///", detail=detail)))
+
+
 def _watch(folder, core):
     names = sorted(p.stem for p in folder.glob("*.uuid"))
-    told = {}
-    core.send(bytes(Connection(head=Head(CONNECTION, 0), up=1, uri=b"fake:///")))
+    refuse = folder / "refuse"
+    told, up = {}, None
     while True:
-        for name in names:
+        there = not refuse.exists()
+        if there != up:
+            told, up = {}, there
+            _tell_connection(core, up, b"" if up else b"libvirt closed the connection")
+        for name in names if up else ():
             now = _domain(folder, name)
             if told.get(name) != now:
                 told[name] = now
                 core.send(now)
-        if None not in told:
+        if up and None not in told:
             told[None] = b""
             core.send(bytes(Connection(head=Head(SYNCED, 0), up=1)))
         if select.select([core], [], [], 0.03)[0] and not core.recv(8192):
@@ -193,8 +215,16 @@ def _do(folder, core):
     if (folder / f"{name}.gone").exists():
         core.send(bytes(Reply(head=request.head, error=-ENOENT, detail=b"Domain not found")))
         return
-    habit = folder / f"{name}.{op}"
+    core.send(bytes(Reply(request.head, *_act(folder, name, op, request.usb))))
+
+
+def _act(folder, name, op, usb):
+    """As the machine's habit is: (error, flags, detail)."""
+    habit, refuse = folder / f"{name}.{op}", folder / "refuse"
     what = habit.read_text() if habit.exists() else ""
+    lost = -ETIMEDOUT, 0, b"libvirt closed the connection"
+    if refuse.exists():
+        return -ENOTCONN, 0, b"there is no libvirt"
     while what == "wait":
         select.select([], [], [], 0.02)
         what = habit.read_text()
@@ -202,17 +232,28 @@ def _do(folder, core):
         signal.pause()
     if what == "slow":
         time.sleep(MOMENT)
-    if what in ("", "slow") and moves:
-        _move(folder, name, op, request.usb)
-    elif what in ("", "slow"):
-        (folder / f"{name}.usb").unlink(missing_ok=True)  # a host device lasts until the end
-        _write(folder / f"{name}.state", "running" if op == "start" else "off")
+    if refuse.exists():
+        return lost
+    if what in ("", "slow") and not _obey(folder, name, op, usb):
+        return -EBUSY, 0, b"it does not run"
     if what == "slow":
         with open(folder / "log", "a") as log:
             log.write(f"did {op} {name}\n")
         time.sleep(MOMENT)
-    core.send(bytes(Reply(head=request.head, error=-EIO if what == "fail" else 0,
-                          detail=b"it does as the test says" if what == "fail" else b"")))
+    if what == "fail":
+        return -EIO, 0, b"it does as the test says"
+    return lost if refuse.exists() else (0, 0, b"")
+
+
+def _obey(folder, name, op, usb):
+    if op not in ("attach", "detach"):
+        (folder / f"{name}.usb").unlink(missing_ok=True)  # a host device lasts until the end
+        _write(folder / f"{name}.state", "running" if op == "start" else "off")
+    elif op == "attach" and (folder / f"{name}.state").read_text() == "off":
+        return False
+    else:
+        _move(folder, name, op, usb)
+    return True
 
 
 if __name__ == "__main__":

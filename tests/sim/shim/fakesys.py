@@ -59,7 +59,7 @@ class Tree:
     def __init__(self, root):
         self.root = pathlib.Path(root)
         self.sys, self.dev = self.root / "sys", self.root / "dev"
-        self.buses = {}
+        self.buses, self.silence_ms = {}, 0
         for folder in ("bus/i2c/devices", "bus/pci/devices", "bus/pci/drivers", "class/i2c-dev",
                        "class/i2c-adapter", "class/drm", "devices/pci0000:00", "module/i2c_dev",
                        "kernel/iommu_groups", "fs/cgroup"):
@@ -90,10 +90,16 @@ class Tree:
             link.symlink_to(os.path.relpath(to, link.parent))
 
     def _write_table(self):
-        lines = [f"{bus} {path} {nak}\n" for bus, (path, nak) in sorted(self.buses.items())]
+        lines = [f"{bus} {path} {nak} {self.silence_ms}\n"
+                 for bus, (path, nak) in sorted(self.buses.items())]
         fresh = self.dev / "i2cshim.conf.new"
         fresh.write_text("".join(lines))
         fresh.rename(self.dev / "i2cshim.conf")
+
+    def set_silence(self, ms):
+        """What is not answered takes so long, as with a library that asks again and again."""
+        self.silence_ms = ms
+        self._write_table()
 
     # --- PCI functions
 

@@ -3,12 +3,13 @@
  * LD_PRELOAD shim: /dev/i2c-N of the calling program is a wire of a simulated monitor.
  *
  * Theory of operation: fakebox gives the program a /dev with empty files i2c-N and a table
- * /dev/i2cshim.conf, one line "N SOCKET ERRNO" a bus, so open(), stat(), flock() and
+ * /dev/i2cshim.conf, one line "N SOCKET ERRNO MS" a bus, so open(), stat(), flock() and
  * /proc/self/fd are the kernel's own. Here ioctl(), read() and write() on such a descriptor go
  * to the socket, each call over a connection of its own: nothing stays open between calls, a
  * fork shares nothing, and a monitor may come and go. A bus without a line, or whose socket
- * nobody serves, does not acknowledge. Not handled: SMBus ioctls, preadv and friends, and
- * programs that enter the kernel without libc.
+ * nobody serves, does not acknowledge. MS: a message without an answer takes that much longer,
+ * because libddcutil 2 asks a deaf monitor again for a second and more where 1.4 gives up at once.
+ * Not handled: SMBus ioctls, preadv and friends, and programs that enter the kernel without libc.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -28,7 +29,7 @@
 
 #include "common/base/cleanup.h"
 
-enum { MAX_FD = 4096 };
+enum { MAX_FD = 4096, ADDR_DDC = 0x37, OP_SET = 0x03 };
 
 static const char table_path[] = "/dev/i2cshim.conf";
 /* Slave address + 1 that I2C_SLAVE gave a descriptor, 0: not a bus as far as is known. */
@@ -53,7 +54,7 @@ static int bus_of(int fd)
 }
 
 /* A connection to the bus's monitor, or the negative errno that a missing answer looks like. */
-static int connect_bus(int bus, int *ret_nak)
+static int connect_bus(int bus, int *ret_nak, int *ret_silence_ms)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	FILE *table = fopen(table_path, "re");
@@ -62,7 +63,9 @@ static int connect_bus(int bus, int *ret_nak)
 	int n;
 
 	*ret_nak = ENXIO;
-	while (table && !found && fscanf(table, "%d %107s %d\n", &n, addr.sun_path, ret_nak) == 3)
+	*ret_silence_ms = 0;
+	while (table && !found &&
+		fscanf(table, "%d %107s %d %d\n", &n, addr.sun_path, ret_nak, ret_silence_ms) == 4)
 		found = n == bus;
 	if (table)
 		fclose(table);
@@ -90,17 +93,29 @@ static int message(int fd, int nak, uint16_t addr, bool is_read, uint8_t *buf, u
 	return 0;
 }
 
+/* Not acknowledged, or a null message; both libraries are as quick to give up on a set. */
+static bool is_silence(const struct i2c_msg *m, int err)
+{
+	bool is_read = m->flags & I2C_M_RD, ddc = m->addr == ADDR_DDC;
+
+	if (err)
+		return is_read || !ddc || m->len < 3 || m->buf[2] != OP_SET;
+	return is_read && ddc && m->len > 1 && m->buf[1] == 0x80;
+}
+
 static int transfer(int bus, struct i2c_msg *msgs, unsigned n)
 {
 	CLEANUP_FD int fd = -1;
-	int nak, err = 0;
+	int nak, silence_ms, err = 0;
 
-	fd = connect_bus(bus, &nak);
-	if (fd < 0)
-		return fd;
-	for (unsigned i = 0; i < n && !err; i++)
-		err = message(
-			fd, nak, msgs[i].addr, msgs[i].flags & I2C_M_RD, msgs[i].buf, msgs[i].len);
+	fd = connect_bus(bus, &nak, &silence_ms);
+	for (unsigned i = 0; i < n && !err; i++) {
+		err = fd < 0 ? fd
+			     : message(fd, nak, msgs[i].addr, msgs[i].flags & I2C_M_RD, msgs[i].buf,
+				       msgs[i].len);
+		if (silence_ms && is_silence(&msgs[i], err))
+			usleep((useconds_t)silence_ms * 1000);
+	}
 	return err ? err : (int)n;
 }
 
