@@ -15,7 +15,7 @@
  *   that are up have it, which cannot be; and in which order guests are stopped, and give back
  *   keyboards and mice in a rescue. Of three guests at most two do that (the third is the target;
  *   two devices have two holders), so the world with its guests in reverse order has the other
- *   order: whoever tries plans of that kind tries them there as well (seat_mirror()).
+ *   order: whoever tries plans tries these there as well (seat_has_order(), seat_mirror()).
  * - Monitors: each is planned for by itself, in their order. Only for a host of which no primary
  *   GPU is known and that has no screen the first monitor says which GPU it is to have: where
  *   that may be, monitors are not renamed.
@@ -334,6 +334,23 @@ static inline uint64_t seat_images(const struct seat_size *s)
 		n += here;
 	}
 	return n;
+}
+
+/* Two guests stop, or give back devices before others do: in which order, their own decides. */
+static inline bool seat_has_order(const struct plan *p)
+{
+	int first = WORLD_NOBODY;
+
+	for (int n = 0; n < p->n_steps; n++) {
+		const struct step *t = &p->steps[n];
+
+		if (t->kind != STEP_STOP && t->kind != STEP_DETACH)
+			continue;
+		if (first >= 0 && t->machine != first)
+			return true;
+		first = t->machine;
+	}
+	return false;
 }
 
 /* The same world with its guests in reverse order. */

@@ -18,6 +18,7 @@
 #define SEAT_DEVICES      2
 #define SEAT_GUEST_KINDS  (3u << SEAT_GPUS)
 #define SEAT_CABLINGS_MAX 49 /* of one monitor, with what it shows */
+#define SEAT_INTENTS_MAX  (2 + (SEAT_GUESTS + 1) * (SEAT_GUESTS + 8))
 
 struct seat_world {
 	struct world w; /* w.machines is the next */
@@ -132,6 +133,36 @@ static inline void seat_make_host(struct seat_world *sw, const struct seat_size 
 		w->devices[i].keyboard = i == 0;
 		w->devices[i].pointer = i != 0;
 	}
+}
+
+/*
+ * What anybody can ask for in that world, but "next" and "prev": on the host there are options; a
+ * guest with a session can say where to, and no more. Returns how many; max is enough for a world
+ * of n machines if it is 2 + n * (n + 7).
+ */
+static inline int seat_intents(const struct world *w, struct intent *out, int max)
+{
+	int n = 0;
+
+	for (int force = 0; force <= 1; force++)
+		out[n++] = (struct intent){
+			.target = w->machines[0].name, .rescue = true, .force = force
+		};
+	for (int t = 0; t < w->n_machines; t++) {
+		const char *target = w->machines[t].name;
+
+		for (unsigned int flags = 0; flags < 8 && n < max; flags++)
+			out[n++] = (struct intent){
+				.target = target,
+				.force = flags & 1,
+				.no_start = flags & 2,
+				.wait = flags & 4,
+			};
+		for (int i = 1; i < w->n_machines && n < max; i++)
+			if (w->machines[i].session)
+				out[n++] = (struct intent){ .target = target, .asker = i };
+	}
+	return n;
 }
 
 static inline bool seat_same_step(const struct step *a, const struct step *b)
