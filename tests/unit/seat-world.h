@@ -174,4 +174,15 @@ static inline bool seat_same_step(const struct step *a, const struct step *b)
 	       a->undo == b->undo && a->limit_ms == b->limit_ms;
 }
 
+/* The same steps or refused alike, in whatever words. */
+static inline bool seat_same_steps(const struct plan *a, const struct plan *b)
+{
+	if (a->n_steps != b->n_steps || a->refusal != b->refusal)
+		return false;
+	for (int n = 0; n < a->n_steps; n++)
+		if (!seat_same_step(&a->steps[n], &b->steps[n]))
+			return false;
+	return true;
+}
+
 #endif
