@@ -32,7 +32,8 @@ static struct walk_rig {
 	int hit_whose, hit_where;
 	bool over, moved;
 	enum exit_code code;
-	bool conflict; /* two machines had one device, or a machine that is off got one */
+	bool conflict;  /* two machines had one device, or a machine that is off got one */
+	bool no_return; /* a keyboard went on to whom nobody hears */
 	char text[EXECUTE_TEXT_SIZE + 64];
 } rig;
 
@@ -152,6 +153,8 @@ static void fake_move(struct execution *x, int device, int from, int to, execute
 	if (happens(ACT_MOVE, device, to, &error)) {
 		rig.conflict = rig.conflict || !world_is_up(&rig.machines[to]) ||
 			       (d->holder != from && d->holder != to);
+		rig.no_return = rig.no_return ||
+				(d->keyboard && !rig.machines[to].session && !is_undoing(x));
 		d->holder = to;
 	} else if (!error) {
 		error = -ECOMM; /* libvirt knows whether it did */
