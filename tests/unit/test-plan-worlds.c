@@ -294,12 +294,45 @@ static bool try_seat(struct seat_world *sw)
 	return try_world(&sw->w, sw);
 }
 
-static void try_all(const struct seat_size *s, uint64_t step)
+/* The same with what is one way in all of these, by dice. */
+static bool try_odd(struct seat_world *sw)
+{
+	static const enum world_state up[] = { WORLD_STARTING, WORLD_RUNNING, WORLD_RUNNING,
+		WORLD_RUNNING, WORLD_PAUSED, WORLD_STOPPING };
+	static struct seat_world odd;
+
+	odd = *sw;
+	odd.w.machines = odd.machines;
+	for (int i = 1; i < odd.w.n_machines; i++) {
+		struct world_machine *m = &odd.machines[i];
+
+		m->agent = m->session || dice(4);
+		m->startable = dice(6);
+		m->on_conflict = dice(3);
+		if (m->state != WORLD_OFF)
+			m->state = up[dice(sizeof(up) / sizeof(up[0]))];
+		m->session = m->session && m->state == WORLD_RUNNING;
+	}
+	for (int i = 0; i < odd.w.n_monitors; i++) {
+		odd.w.monitors[i].worked = dice(5);
+		odd.w.monitors[i].unreadable = !dice(4);
+	}
+	for (int i = 0; i < odd.w.n_devices; i++) {
+		odd.w.devices[i].keyboard = dice(2);
+		odd.w.devices[i].pointer = !odd.w.devices[i].keyboard || !dice(3);
+	}
+	odd.w.deaf_host = !dice(6);
+	odd.w.fixed_keyboard = !dice(3);
+	odd.w.confirm_ms = dice(2) * 1000;
+	return try_world(&odd.w, &odd);
+}
+
+static void try_all(const struct seat_size *s, uint64_t step, seat_try_fn *try)
 {
 	static struct seat_every e;
 
 	n_plans = n_mirrored = n_steps = n_refusals = 0;
-	seat_every(&e, s, step, try_seat);
+	seat_every(&e, s, step, try);
 	printf("     %d guests, %d GPUs, %d monitors, %d devices: %" PRIu64 " worlds (%" PRIu64
 	       " with all names), %" PRIu64 " plans (%" PRIu64 " in both orders), %" PRIu64
 	       " steps, %" PRIu64 " refusals\n",
@@ -311,30 +344,47 @@ static void try_all(const struct seat_size *s, uint64_t step)
 
 static void every_world_of_one_monitor(void)
 {
-	try_all(&(struct seat_size){ 2, 2, 1, 1 }, 1);
+	try_all(&(struct seat_size){ 2, 2, 1, 1 }, 1, try_seat);
 	CHECK(n_plans > 10000);
 }
 
 static void every_world_of_two(void)
 {
-	try_all(&(struct seat_size){ 2, 2, 2, 2 }, 1);
+	try_all(&(struct seat_size){ 2, 2, 2, 2 }, 1, try_seat);
 	CHECK(n_plans > 100000);
 }
 
 static void worlds_of_three(void)
 {
-	try_all(&(struct seat_size){ 3, 3, 2, 2 }, getenv("VA_LONG") ? 1 : 601);
+	try_all(&(struct seat_size){ 3, 3, 2, 2 }, getenv("VA_LONG") ? 1 : 601, try_seat);
+	CHECK(n_plans > 100000);
+}
+
+static void throw_dice(void)
+{
+	const char *seed = getenv("VA_SEED");
+
+	dice_state = seed ? (uint32_t)atoi(seed) : 20261122u;
+}
+
+static void odd_worlds(void)
+{
+	bool all = getenv("VA_LONG");
+
+	throw_dice();
+	try_all(&(struct seat_size){ 2, 2, 2, 2 }, all ? 1 : 7, try_odd);
+	if (!test_failed)
+		try_all(&(struct seat_size){ 3, 3, 2, 2 }, all ? 101 : 2003, try_odd);
 	CHECK(n_plans > 100000);
 }
 
 static void random_large_worlds(void)
 {
 	static struct world w;
-	const char *seed = getenv("VA_SEED");
 	int n = getenv("VA_LONG") ? 20000 : 500;
 
 	n_plans = n_steps = n_refusals = 0;
-	dice_state = seed ? (uint32_t)atoi(seed) : 20261122u;
+	throw_dice();
 	for (int i = 0; i < n; i++) {
 		make_crowd(&w, 1 + (int)dice(32), (int)dice(WORLD_MAX_MONITORS + 1));
 		CHECK(try_world(&w, NULL));
@@ -345,4 +395,4 @@ static void random_large_worlds(void)
 
 TEST_MAIN({ "every_world_of_one_monitor", every_world_of_one_monitor },
 	{ "every_world_of_two", every_world_of_two }, { "worlds_of_three", worlds_of_three },
-	{ "random_large_worlds", random_large_worlds });
+	{ "odd_worlds", odd_worlds }, { "random_large_worlds", random_large_worlds });
