@@ -128,6 +128,14 @@ check-unit:
 	$(Q)python3 tests/run.py unit --build $(BUILD)/san --also tests/vectors/check.py \
 		$(if $(TEST),--test $(TEST))
 
+# every small world, of which check-unit takes a part: without sanitizers half an hour of one core
+WORLDS := $(patsubst %,$(BUILD)/tests/unit/test-%,plan-symmetry plan-worlds execute-worlds)
+.PHONY: check-worlds
+check-worlds:
+	$(Q)sh tests/deps.sh check
+	$(Q)$(MAKE) --no-print-directory all $(WORLDS)
+	$(Q)set -e; for test in $(WORLDS); do VA_LONG=1 $$test; done
+
 # T seconds for each fuzzer
 fuzz:
 	$(Q)sh tests/deps.sh check

@@ -8,6 +8,8 @@
 
 #include "tests/unit/seat-world.h"
 
+#define CROWD_MACHINES 33 /* the host and 32 guests */
+
 static uint32_t dice_state = 1;
 
 static inline unsigned int dice(unsigned int sides)
@@ -16,7 +18,7 @@ static inline unsigned int dice(unsigned int sides)
 	return (dice_state >> 8) % sides;
 }
 
-static struct world_machine crowd[33];
+static struct world_machine crowd[CROWD_MACHINES];
 
 static inline void make_guest(struct world_machine *m, int n, int gpus)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Small worlds by number, for the tests of the planner and of the walk: every world of up to
- * three guests, three GPUs, two monitors and two keyboards and mice has one. Of worlds that
- * differ in the order of guests or of monitors only, one is made.
+ * Small worlds for the tests of the planner and of the walk, of up to three guests, three GPUs,
+ * two monitors and two keyboards and mice, put together from a few small numbers; see
+ * seat-every.h for all of them.
  */
 #ifndef VA_TEST_SEAT_WORLD_H
 #define VA_TEST_SEAT_WORLD_H
@@ -12,16 +12,47 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SEAT_GUESTS 3
-#define SEAT_GPUS   3
+#define SEAT_GUESTS       3
+#define SEAT_GPUS         3
+#define SEAT_MONITORS     2
+#define SEAT_DEVICES      2
+#define SEAT_GUEST_KINDS  (3u << SEAT_GPUS)
+#define SEAT_CABLINGS_MAX 49 /* of one monitor, with what it shows */
+#define SEAT_INTENTS_MAX  (2 + (SEAT_GUESTS + 1) * (SEAT_GUESTS + 8))
 
 struct seat_world {
-	struct world w;
+	struct world w; /* w.machines is the next */
 	struct world_machine machines[SEAT_GUESTS + 1];
 };
 
 struct seat_size {
 	int guests, gpus, monitors, devices;
+};
+
+/* A guest in one number: its state, and which GPUs are its. */
+enum seat_state { SEAT_OFF, SEAT_ANSWERS, SEAT_SILENT, SEAT_STATES };
+
+static inline unsigned int seat_state_of(unsigned int guest)
+{
+	return guest % SEAT_STATES;
+}
+
+static inline unsigned int seat_gpus_of(unsigned int guest)
+{
+	return guest / SEAT_STATES;
+}
+
+/* What a monitor's inputs are cabled to, in their order, and which is shown; -1: not known. */
+struct seat_cabling {
+	int n, gpu[SEAT_GPUS], shown;
+};
+
+/* The world of that size in small numbers; monitors are indices into the table of cablings. */
+struct seat_code {
+	bool primary; /* GPU 0 is what the host's own screen needs; or it is not known which */
+	unsigned int guests[SEAT_GUESTS];
+	int holder, devices[SEAT_DEVICES]; /* machines */
+	int monitors[SEAT_MONITORS];
 };
 
 static const char *const seat_names[] = { "host", "alpha", "beta", "gamma" };
@@ -31,117 +62,127 @@ static inline void seat_gpu(char out[WORLD_PCI_SIZE], int n)
 	snprintf(out, WORLD_PCI_SIZE, "0000:%02x:00.0", (unsigned int)(n + 1) & 0xffu);
 }
 
-static inline unsigned int seat_take(uint64_t *number, unsigned int base)
+/* Each order of each set of GPUs, and each input shown. Returns how many there are. */
+static inline int seat_cablings(struct seat_cabling out[SEAT_CABLINGS_MAX], int gpus)
 {
-	unsigned int digit = (unsigned int)(*number % base);
+	unsigned int base = (unsigned int)gpus + 1;
+	int count = 0;
 
-	*number /= base;
-	return digit;
+	for (unsigned int digits = 0; digits < base * base * base; digits++) {
+		struct seat_cabling c = { .shown = -1 };
+		unsigned int seen = 0, rest = digits;
+		bool good = true;
+
+		for (int k = 0; k < SEAT_GPUS; k++, rest /= base) {
+			unsigned int gpu = rest % base; /* 0: no further input */
+
+			/* no gap, nothing twice */
+			good = good && (!gpu || (c.n == k && !(seen & 1u << gpu)));
+			seen |= 1u << gpu;
+			if (gpu)
+				c.gpu[c.n++] = (int)gpu - 1;
+		}
+		for (; good && c.shown < c.n; c.shown++)
+			out[count++] = c;
+	}
+	return count;
 }
 
-/* off, running with and without a session, by each set of GPUs */
-static inline void seat_guest(struct world_machine *m, int gpus, uint64_t *number)
+static inline void seat_make_guest(struct world_machine *m, int n, unsigned int guest)
 {
-	unsigned int state = seat_take(number, 3), set = seat_take(number, 1u << gpus);
+	unsigned int state = seat_state_of(guest);
 
-	m->known = m->agent = m->startable = true;
-	m->state = state ? WORLD_RUNNING : WORLD_OFF;
-	m->session = state == 1;
-	for (int i = 0; i < gpus; i++)
-		if (set & 1u << i)
+	*m = (struct world_machine){ .known = true, .agent = true, .startable = true };
+	snprintf(m->name, sizeof(m->name), "%s", seat_names[n]);
+	m->state = state == SEAT_OFF ? WORLD_OFF : WORLD_RUNNING;
+	m->session = state == SEAT_ANSWERS;
+	for (int i = 0; i < SEAT_GPUS; i++)
+		if (seat_gpus_of(guest) & 1u << i)
 			seat_gpu(m->gpus[m->n_gpus++], i);
 }
 
-/* cabled to each set of GPUs, showing any of them or it is not known which */
-static inline bool seat_monitor(struct world_monitor *m, int n, int gpus, uint64_t *number)
+static inline void seat_make_monitor(struct world_monitor *m, int n, const struct seat_cabling *c)
 {
-	unsigned int set = seat_take(number, 1u << gpus), shown = seat_take(number, 4);
-
+	memset(m, 0, sizeof(*m));
 	snprintf(m->name, sizeof(m->name), "desk%d", n);
-	for (int i = 0; i < gpus; i++)
-		if (set & 1u << i) {
-			snprintf(m->inputs[m->n_inputs].name, NAME_MAX_LEN, "in%d", i);
-			seat_gpu(m->inputs[m->n_inputs].gpu, i);
-			m->sources[m->n_inputs].write = (uint16_t)(0x0f + i);
-			m->sources[m->n_inputs++].read = 0x0f + i;
-		}
-	m->shown = (int)shown < m->n_inputs ? (int)shown : -1;
-	return (int)shown <= m->n_inputs;
+	m->n_inputs = c->n;
+	m->shown = c->shown;
+	for (int i = 0; i < c->n; i++) {
+		snprintf(m->inputs[i].name, NAME_MAX_LEN, "in%d", c->gpu[i]);
+		seat_gpu(m->inputs[i].gpu, c->gpu[i]);
+		m->sources[i].write = (uint16_t)(0x0f + c->gpu[i]);
+		m->sources[i].read = 0x0f + c->gpu[i];
+	}
 }
 
-/* How many numbers there are; not each is a world that can be. */
-static inline uint64_t seat_worlds(const struct seat_size *s)
-{
-	uint64_t n = 2 * ((uint64_t)s->guests + 1);
-
-	for (int i = 0; i < s->guests; i++)
-		n *= 3u << s->gpus;
-	for (int i = 0; i < s->monitors; i++)
-		n *= 4u << s->gpus;
-	for (int i = 0; i < s->devices; i++)
-		n *= (uint64_t)s->guests + 2;
-	return n;
-}
-
-/* False: two running guests hold one GPU, or a machine that is off holds something. */
-static inline bool seat_is_possible(const struct world *w)
-{
-	const char *pci;
-
-	for (int i = 1; i < w->n_machines; i++)
-		for (int k = i + 1; k < w->n_machines; k++)
-			if (world_is_up(&w->machines[i]) && world_is_up(&w->machines[k]) &&
-				world_conflicts(&w->machines[i], &w->machines[k], &pci))
-				return false;
-	for (int i = 0; i < w->n_devices; i++)
-		if (w->devices[i].holder > 0 && !world_is_up(&w->machines[w->devices[i].holder]))
-			return false;
-	return world_is_up(&w->machines[w->holder]);
-}
-
-/* Makes world number; false: it cannot be, or is like another. GPU 0 is the primary one, or none.
- */
-static inline bool seat_make(struct seat_world *sw, const struct seat_size *s, uint64_t number)
+/* The host, a keyboard and a mouse, and room for the rest. */
+static inline void seat_make_host(struct seat_world *sw, const struct seat_size *s)
 {
 	struct world *w = &sw->w;
-	uint64_t last = 0;
 
 	memset(sw, 0, sizeof(*sw));
 	w->machines = sw->machines;
 	w->n_machines = s->guests + 1;
+	w->n_monitors = s->monitors;
+	w->n_devices = s->devices;
+	w->confirm_ms = 1000;
 	sw->machines[0].known = sw->machines[0].session = true;
 	sw->machines[0].state = WORLD_RUNNING;
-	for (int i = 0; i <= s->guests; i++)
-		snprintf(sw->machines[i].name, sizeof(sw->machines[i].name), "%s", seat_names[i]);
-	if (seat_take(&number, 2))
-		seat_gpu(w->primary_gpu, 0);
-	w->holder = (int)seat_take(&number, (unsigned int)s->guests + 1);
-	for (int i = 1; i <= s->guests; i++) {
-		uint64_t mine = number % (3u << s->gpus);
-
-		if (mine < last)
-			return false;
-		last = mine;
-		seat_guest(&sw->machines[i], s->gpus, &number);
-	}
-	last = 0;
-	for (w->n_monitors = 0; w->n_monitors < s->monitors; w->n_monitors++) {
-		uint64_t mine = number % (4u << s->gpus);
-
-		if (mine < last ||
-			!seat_monitor(&w->monitors[w->n_monitors], w->n_monitors, s->gpus, &number))
-			return false;
-		last = mine;
-	}
+	snprintf(sw->machines[0].name, sizeof(sw->machines[0].name), "%s", seat_names[0]);
 	for (int i = 0; i < s->devices; i++) {
-		struct world_device *d = &w->devices[w->n_devices++];
-
-		d->keyboard = i == 0;
-		d->pointer = i != 0;
-		d->holder = (int)seat_take(&number, (unsigned int)s->guests + 2) - 1;
+		w->devices[i].keyboard = i == 0;
+		w->devices[i].pointer = i != 0;
 	}
-	w->confirm_ms = 1000;
-	return seat_is_possible(w);
+}
+
+/*
+ * What anybody can ask for in that world, but "next" and "prev": on the host there are options; a
+ * guest with a session can say where to, and no more. Returns how many; max is enough for a world
+ * of n machines if it is 2 + n * (n + 7).
+ */
+static inline int seat_intents(const struct world *w, struct intent *out, int max)
+{
+	int n = 0;
+
+	for (int force = 0; force <= 1; force++)
+		out[n++] = (struct intent){
+			.target = w->machines[0].name, .rescue = true, .force = force
+		};
+	for (int t = 0; t < w->n_machines; t++) {
+		const char *target = w->machines[t].name;
+
+		for (unsigned int flags = 0; flags < 8 && n < max; flags++)
+			out[n++] = (struct intent){
+				.target = target,
+				.force = flags & 1,
+				.no_start = flags & 2,
+				.wait = flags & 4,
+			};
+		for (int i = 1; i < w->n_machines && n < max; i++)
+			if (w->machines[i].session)
+				out[n++] = (struct intent){ .target = target, .asker = i };
+	}
+	return n;
+}
+
+static inline bool seat_same_step(const struct step *a, const struct step *b)
+{
+	return a->kind == b->kind && a->only_if_failed == b->only_if_failed &&
+	       a->may_fail == b->may_fail && a->actor == b->actor && a->machine == b->machine &&
+	       a->monitor == b->monitor && a->input == b->input && a->undo_input == b->undo_input &&
+	       a->device == b->device && a->how == b->how && a->writer == b->writer &&
+	       a->undo == b->undo && a->limit_ms == b->limit_ms;
+}
+
+/* The same steps or refused alike, in whatever words. */
+static inline bool seat_same_steps(const struct plan *a, const struct plan *b)
+{
+	if (a->n_steps != b->n_steps || a->refusal != b->refusal)
+		return false;
+	for (int n = 0; n < a->n_steps; n++)
+		if (!seat_same_step(&a->steps[n], &b->steps[n]))
+			return false;
+	return true;
 }
 
 #endif
