@@ -28,6 +28,9 @@ struct cables_hint {
 struct cables {
 	struct learned learned;
 	uint64_t round, looked_ms;
+	uint64_t looking_ms; /* since when the host looks; 0 */
+	int n_asked;         /* guests that have not answered */
+	bool again;          /* and then, for one that has come meanwhile */
 	bool guests_too; /* are asked in the next round, whether there is something to find out */
 	struct cables_seen seen[CABLES_SEEN];
 	int n_seen;

@@ -214,13 +214,10 @@ static void forget_seen(struct cables *c, int machine)
 	c->n_seen = n;
 }
 
-static void on_seen(struct guest *g, const struct msg_result *r, void *userdata)
+static void take_seen(struct guest *g, const struct msg_result *r)
 {
-	CLEANUP(free) struct asked *a = userdata;
 	struct cables *c = g->h->cables;
 
-	if (r->outcome != MSG_OUT_OK || !c || a->round != c->round)
-		return;
 	forget_seen(c, g->slot);
 	for (uint32_t i = 0; i < r->n_items && c->n_seen < CABLES_SEEN; i++) {
 		const struct msg_item *it = &r->items[i];
@@ -230,7 +227,7 @@ static void on_seen(struct guest *g, const struct msg_result *r, void *userdata)
 		if (it->kind != MSG_ITEM_MONITOR || strlen(it->name) != MONITOR_KEY_SIZE - 1 ||
 			strspn(it->name, "0123456789abcdef") != MONITOR_KEY_SIZE - 1)
 			continue;
-		*seen = (struct cables_seen){ .session = g->session, .round = a->round };
+		*seen = (struct cables_seen){ .session = g->session, .round = c->round };
 		*s = (struct learned_sight){
 			.answers = !(it->flags & MSG_MONITOR_SILENT),
 			.twin = it->flags & MSG_MONITOR_TWIN,
@@ -245,6 +242,20 @@ static void on_seen(struct guest *g, const struct msg_result *r, void *userdata)
 	put_together(g->h);
 }
 
+static void on_seen(struct guest *g, const struct msg_result *r, void *userdata)
+{
+	CLEANUP(free) struct asked *a = userdata;
+	struct cables *c = g->h->cables;
+
+	if (!c)
+		return;
+	c->n_asked--;
+	if (r->outcome == MSG_OUT_OK && a->round == c->round)
+		take_seen(g, r);
+	if (c->n_asked == 0 && c->again)
+		cables_look(g->h);
+}
+
 static void ask(struct guest *g)
 {
 	struct msg_query q = { .question = MSG_Q_DDC_DETECT };
@@ -255,6 +266,8 @@ static void ask(struct guest *g)
 	a->round = g->h->cables->round;
 	if (guest_query(g, &q, DETECT_MS, on_seen, a) < 0)
 		free(a);
+	else
+		g->h->cables->n_asked++;
 }
 
 void cables_host_looked(struct hostd *h)
@@ -266,6 +279,7 @@ void cables_host_looked(struct hostd *h)
 		return;
 	c->round++;
 	c->looked_ms = hostd_now_ms();
+	c->looking_ms = 0;
 	guests = c->guests_too || is_wanted(h);
 	c->guests_too = false;
 	if (!guests) {
@@ -278,10 +292,28 @@ void cables_host_looked(struct hostd *h)
 			ask(h->guests[i]);
 }
 
+/* A look takes its time: whoever looks all the time would leave a guest no room to be asked. */
+static bool is_looking(const struct cables *c)
+{
+	return c->n_asked > 0 ||
+	       (c->looking_ms && hostd_now_ms() - c->looking_ms < DDC_LIMIT_DETECT_USEC / 1000);
+}
+
+static void look(struct hostd *h)
+{
+	h->cables->again = false;
+	h->cables->looking_ms = hostd_now_ms();
+	monitors_detect(h);
+}
+
 void cables_look(struct hostd *h)
 {
-	if (is_wanted(h) && !seat_is_busy(h))
-		monitors_detect(h);
+	if (!is_wanted(h) || seat_is_busy(h))
+		return;
+	if (is_looking(h->cables))
+		h->cables->again = true;
+	else
+		look(h);
 }
 
 void cables_look_again(struct hostd *h)
@@ -289,12 +321,12 @@ void cables_look_again(struct hostd *h)
 	struct cables *c = h->cables;
 	uint64_t now = hostd_now_ms();
 
-	if (!c || h->n_displays == 0 || seat_is_busy(h))
+	if (!c || h->n_displays == 0 || seat_is_busy(h) || is_looking(c))
 		return;
 	if (!is_wanted(h) && now - c->looked_ms < LOOK_AGAIN_MS)
 		return;
 	c->guests_too = true;
-	monitors_detect(h);
+	look(h);
 }
 
 int cables_start(struct hostd *h)

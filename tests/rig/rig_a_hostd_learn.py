@@ -4,6 +4,7 @@
 import contextlib
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import check, check_eq, wait_for  # noqa: E402
@@ -72,6 +73,22 @@ def kept_over_a_restart():
         answer = d.host.ask("switch", "host")
         check_eq(answer.rc, 0, f"{answer.text}\n{d.host.tail(30)}")
         d.monitor.wait_shown(INPUTS["host"], 5)
+
+
+def whoever_looks_all_the_time_leaves_room_for_a_switch():
+    with bare("deaf ddc") as d:
+        looked(d, line("host"))
+        show(d, "alpha")
+        looked(d, line("alpha"))
+        d.relays["alpha"].pause()  # a guest that is slow to answer
+        for _ in range(8):
+            d.host.ask("monitors")
+            time.sleep(0.1)  # the host itself looks
+        switch = d.host.begin("switch", "host")
+        d.relays["alpha"].resume()
+        answer = switch.finish()
+        check_eq(answer.rc, 0, f"{answer.text}\n{d.host.tail(30)}")
+        check("too many requests" not in d.host.log(), d.host.tail(30))
 
 
 def a_damaged_file_is_said_and_replaced():
@@ -212,7 +229,8 @@ def what_a_guest_sees_later_is_said_and_unsaid():
         wait_for(lambda: not contradictions(d, "status"), 10, "no word of it any more", step=0.2)
 
 
-run_cases(shown_once_each_and_switched, kept_over_a_restart, a_damaged_file_is_said_and_replaced,
+run_cases(shown_once_each_and_switched, kept_over_a_restart,
+          whoever_looks_all_the_time_leaves_room_for_a_switch, a_damaged_file_is_said_and_replaced,
           one_that_answers_everywhere_is_not_guessed,
           the_card_is_known_by_its_numbers, of_two_cards_alike_neither_is_guessed,
           declared_inputs_are_offered_as_a_hint, without_a_known_monitor_a_switch_says_so,
