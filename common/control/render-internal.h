@@ -26,6 +26,8 @@ struct render_kind {
 	const char *note, *note_of;
 	/* one line of its own, at once; NULL with columns */
 	void (*line)(FILE *out, json_object *o);
+	/* more lines about one object, printed under the table; or NULL */
+	void (*more)(FILE *out, json_object *o);
 	bool block; /* always as a block of "title  value" lines */
 };
 

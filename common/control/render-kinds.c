@@ -207,6 +207,23 @@ static void section_line(FILE *out, json_object *o)
 	}
 }
 
+/* What host.conf says of a monitor, and looking does not bear out. */
+static void contradictions(FILE *out, json_object *o)
+{
+	json_object *all = member(o, "contradictions");
+	size_t n = json_object_is_type(all, json_type_array) ? json_object_array_length(all) : 0;
+	char name[64], words[2 * RENDER_CELL], line[RENDER_CELL];
+
+	escape_str(text(o, "name"), name, sizeof(name));
+	for (size_t i = 0; i < n; i++) {
+		json_object *one = json_object_array_get_idx(all, i);
+
+		escape_str(text(one, "text"), words, sizeof(words));
+		escape_str(text(one, "line"), line, sizeof(line));
+		fprintf(out, "%s: %s\n    its line would be: %s\n", name, words, line);
+	}
+}
+
 static void step_line(FILE *out, json_object *o)
 {
 	char what[RENDER_CELL], actor[64], state[16], detail[RENDER_CELL], undo[RENDER_CELL];
@@ -329,7 +346,7 @@ static const struct render_kind kinds[] = {
 	{ TABLE("guest", guest_columns), .note = "hint", .note_of = "name" },
 	{ TABLE("self", self_columns), .note = "hint", .block = true },
 	{ TABLE("machine", machine_columns) },
-	{ TABLE("monitor", monitor_columns) },
+	{ TABLE("monitor", monitor_columns), .more = contradictions },
 	{ TABLE("display", display_columns) },
 	{ TABLE("input", input_columns), .note = "note", .note_of = "name" },
 	{ TABLE("usb", usb_columns) },

@@ -237,6 +237,8 @@ static void flush_held(struct renderer *r)
 			print_block(r, r->held[i]);
 		}
 	print_notes(r);
+	for (size_t i = 0; r->kind->more && i < r->n_held; i++)
+		r->kind->more(r->out, r->held[i]);
 	r->printed = true;
 	drop_held(r);
 }

@@ -41,6 +41,7 @@ struct ddc_display {
 	char key[MONITOR_KEY_SIZE];
 	char connector[DDC_CONN_SIZE]; /* "" if the kernel does not say */
 	char pci[DDC_PCI_SIZE];        /* of the GPU; "" if none was found */
+	uint32_t gpu, board;           /* its PCI vendor << 16 | device, its board's; 0 unknown */
 	int32_t bus;                   /* i2c-N; for this moment only */
 	uint32_t answers;              /* 1: DDC/CI worked at detection; 0: EDID only */
 	uint32_t twin;                 /* 1: another display here has the same key */
@@ -73,5 +74,6 @@ struct ddc_reply {
 #define DDC_LIMIT_DETECT_USEC (20ull * 1000000)
 #define DDC_LIMIT_GET_USEC    (5ull * 1000000)
 #define DDC_LIMIT_SET_USEC    (5ull * 1000000)
+#define DDC_LIMIT_CAPS_USEC   (5ull * 1000000)
 
 #endif

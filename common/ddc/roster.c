@@ -50,6 +50,7 @@ static int is_beyond_the_library(int bus, const void *arg)
 static void locate(struct ddc_display *d, int bus)
 {
 	char addr[PCI_ADDR_SIZE] = "", connector[CONNECTOR_SIZE] = "";
+	struct pci_device gpu;
 
 	_Static_assert(sizeof(addr) <= sizeof(d->pci), "a PCI address fits");
 	_Static_assert(sizeof(connector) == sizeof(d->connector), "a connector fits");
@@ -58,6 +59,10 @@ static void locate(struct ddc_display *d, int bus)
 		addr[0] = '\0';
 	if (connector_of_bus(sysfs, bus, connector) < 0)
 		connector[0] = '\0';
+	if (pci_read_device(sysfs, addr, &gpu) == 0) {
+		d->gpu = pci_device_chip(&gpu);
+		d->board = pci_device_board(&gpu);
+	}
 	memcpy(d->pci, addr, sizeof(addr));
 	memcpy(d->connector, connector, sizeof(connector));
 }

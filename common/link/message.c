@@ -80,13 +80,21 @@ bool msg_query_is_valid(const struct msg_query *untrusted_q)
 	}
 }
 
+/* No vendor has number 0; and nobody knows the board of a GPU that is not known. */
+static bool gpu_is_valid(const struct msg_item *i)
+{
+	return i->gpu ? i->gpu >> 16 != 0 : i->board == 0;
+}
+
 static bool item_is_valid(const struct msg_item *i)
 {
 	if (!name_in_array(i->name) || !text_in_array(i->label, sizeof(i->label)))
 		return false;
 	switch (i->kind) {
-	case MSG_ITEM_MACHINE: return (i->flags & ~MACHINE_FLAGS) == 0;
-	case MSG_ITEM_MONITOR: return (i->flags & ~MONITOR_FLAGS) == 0 && i->value <= INPUT_MAX;
+	case MSG_ITEM_MACHINE:
+		return (i->flags & ~MACHINE_FLAGS) == 0 && i->gpu == 0 && i->board == 0;
+	case MSG_ITEM_MONITOR:
+		return (i->flags & ~MONITOR_FLAGS) == 0 && i->value <= INPUT_MAX && gpu_is_valid(i);
 	default: return false;
 	}
 }
@@ -172,9 +180,7 @@ bool msg_result_add(struct msg_result *r, enum msg_item_kind kind, const char *n
 	if (r->n_items >= MSG_MAX_ITEMS)
 		return false;
 	i = &r->items[r->n_items++];
-	i->kind = kind;
-	i->value = value;
-	i->flags = flags;
+	*i = (struct msg_item){ .kind = kind, .value = value, .flags = flags };
 	name_copy(i->name, name);
 	text_copy(i->label, sizeof(i->label), label);
 	return true;

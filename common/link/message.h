@@ -143,6 +143,8 @@ struct msg_item {
 	uint32_t flags;
 	char name[MSG_NAME_SIZE];   /* a name (base/escape.h's rule) */
 	char label[MSG_LABEL_SIZE]; /* printable ASCII, may be empty; "detail" in the .proto */
+	/* MONITOR: the GPU it is seen at, PCI vendor << 16 | device, and its board; 0: not known */
+	uint32_t gpu, board;
 };
 
 struct msg_result {
@@ -190,7 +192,7 @@ bool msg_via_is_valid(uint32_t untrusted_via, uint32_t untrusted_value);
 
 /* Sets outcome and detail (cut to fit, made printable), nothing else. */
 void msg_result_init(struct msg_result *r, enum msg_outcome outcome, const char *detail);
-/* Adds an item; false where the page is full. Name and label are cut and made printable. */
+/* Adds an item without a GPU; false: the page is full. Name, label are cut and made printable. */
 bool msg_result_add(struct msg_result *r, enum msg_item_kind kind, const char *name,
 	const char *label, uint32_t value, uint32_t flags);
 

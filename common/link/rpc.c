@@ -18,10 +18,10 @@
 
 /*
  * The longest message is a full RESULT. Tag and length of each field, 5 bytes for a uint32:
- * item 3 + 2 + 2 * (2 + 63) + 2 * 6, result 2 + 3 + 159 + 3 + 6, envelope 6 + 3.
+ * item 3 + 2 + 2 * (2 + 63) + 4 * 6, result 2 + 3 + 159 + 3 + 6, envelope 6 + 3.
  */
 _Static_assert(MSG_NAME_SIZE == 64 && MSG_LABEL_SIZE == 64 && MSG_DETAIL_SIZE == 160, "sizes");
-_Static_assert(6 + 3 + 2 + 3 + 159 + 3 + 6 + MSG_MAX_ITEMS * (3 + 2 + 2 * 65 + 2 * 6) <= RPC_MAX,
+_Static_assert(6 + 3 + 2 + 3 + 159 + 3 + 6 + MSG_MAX_ITEMS * (3 + 2 + 2 * 65 + 4 * 6) <= RPC_MAX,
 	"every valid message fits a record");
 _Static_assert((int)MSG_OP_MAX == VIRTAID__OPERATION__OPERATION_GUEST_SHUTDOWN &&
 		       (int)MSG_Q_MAX == VIRTAID__QUESTION__QUESTION_DDC_READ &&
@@ -115,6 +115,8 @@ static void put_item(Virtaid__Item *out, const struct msg_item *i)
 	out->detail = text(i->label);
 	out->value = i->value;
 	out->flags = i->flags;
+	out->gpu = i->gpu;
+	out->board = i->board;
 }
 
 static void put_result(struct envelope_parts *parts, const struct msg_result *r)
@@ -244,6 +246,8 @@ static bool get_item(struct msg_item *out, const Virtaid__Item *in)
 	out->kind = (uint32_t)in->kind;
 	out->value = in->value;
 	out->flags = in->flags;
+	out->gpu = in->gpu;
+	out->board = in->board;
 	return get_text(out->name, sizeof(out->name), in->name) &&
 	       get_text(out->label, sizeof(out->label), in->detail);
 }

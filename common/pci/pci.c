@@ -120,6 +120,11 @@ int pci_read_device(const char *sysfs, const char *addr, struct pci_device *ret)
 	ret->class = (uint16_t)(class >> 8);
 	ret->vendor = (uint16_t)vendor;
 	ret->device = (uint16_t)device;
+	if (read_number(sysfs, addr, "subsystem_vendor", 0xffff, &vendor) == 0 &&
+		read_number(sysfs, addr, "subsystem_device", 0xffff, &device) == 0) {
+		ret->board_vendor = (uint16_t)vendor;
+		ret->board_device = (uint16_t)device;
+	}
 	ret->boot_vga = read_number(sysfs, addr, "boot_vga", 1, &boot) == 0 && boot == 1;
 	read_links(sysfs, ret);
 	return 0;

@@ -23,8 +23,9 @@ struct pci_device {
 	char driver[PCI_DRIVER_SIZE]; /* "" if none is bound */
 	uint16_t class;               /* base class and subclass, 0x0300 */
 	uint16_t vendor, device;
-	int32_t group; /* IOMMU group; -1: none (no IOMMU, or it is off) */
-	bool boot_vga; /* the one the firmware showed its screens on */
+	uint16_t board_vendor, board_device; /* of the subsystem; 0: sysfs does not say */
+	int32_t group;                       /* IOMMU group; -1: none (no IOMMU, or it is off) */
+	bool boot_vga;                       /* the one the firmware showed its screens on */
 };
 
 /*
@@ -41,6 +42,17 @@ bool pci_device_is_bridge(const struct pci_device *dev);
 
 /* addr as the kernel writes it. -ENODEV: no such device; -EIO: sysfs says what cannot be. */
 int pci_read_device(const char *sysfs, const char *addr, struct pci_device *ret);
+
+/* As one number each, vendor << 16 | device: a card has the same in a guest. */
+static inline uint32_t pci_device_chip(const struct pci_device *dev)
+{
+	return (uint32_t)dev->vendor << 16 | dev->device;
+}
+
+static inline uint32_t pci_device_board(const struct pci_device *dev)
+{
+	return (uint32_t)dev->board_vendor << 16 | dev->board_device;
+}
 
 /*
  * Lists, sorted by address, into ret[max]. Return their number, 0 if there is no PCI at all;

@@ -99,8 +99,12 @@ static void fill_monitors(struct msg_result *r, const struct ddc_reply *reply)
 		flags |= d->twin ? MSG_MONITOR_TWIN : 0;
 		flags |= d->answers ? 0 : MSG_MONITOR_SILENT;
 		ddc_display_label(d, label, sizeof(label));
-		msg_result_add(r, MSG_ITEM_MONITOR, d->key, label,
-			d->input >= 0 ? (uint32_t)d->input : 0, flags);
+		if (!msg_result_add(r, MSG_ITEM_MONITOR, d->key, label,
+			    d->input >= 0 ? (uint32_t)d->input : 0, flags) ||
+			d->gpu >> 16 == 0)
+			continue;
+		r->items[r->n_items - 1].gpu = d->gpu;
+		r->items[r->n_items - 1].board = d->board;
 	}
 }
 

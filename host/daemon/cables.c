@@ -5,29 +5,21 @@
  *
  * Theory of operation: one look is a round. The host's DDC worker detects first, then each guest
  * is asked what it sees; each answer is put beside the others. What was read while a side
- * answered stays true of its cable, whatever is shown a second later. Nobody is asked where all
- * that the host sees is configured.
+ * answered stays true of its cable, whatever is shown a second later. Where all that the host
+ * sees is configured, guests are asked only for somebody who wants to see it, and now and then:
+ * it may contradict the configuration.
  */
+#include "host/daemon/cables-internal.h"
+
 #include "common/base/log.h"
-#include "host/daemon/commands.h"
-#include "host/daemon/hostd.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define DETECT_MS 30000u
-#define SEEN_MAX  64
+#define DETECT_MS     30000u
+#define LOOK_AGAIN_MS 30000u /* where there is nothing to find out, but what may have changed */
 
-struct cables {
-	struct learned learned;
-	uint64_t round;
-	struct learned_sight seen[SEEN_MAX]; /* by guests, in this round */
-	int n_seen;
-	const struct config *checked; /* compared with what is seen; said once of each */
-};
-
-/* Configured, or found and used like one (m->found). */
-static struct world_monitor *configured(const struct hostd *h, const char *key)
+struct world_monitor *cables_monitor(const struct hostd *h, const char *key)
 {
 	struct config *c = h->config;
 
@@ -37,29 +29,25 @@ static struct world_monitor *configured(const struct hostd *h, const char *key)
 	return NULL;
 }
 
-static bool is_wanted(const struct hostd *h)
-{
-	for (int i = 0; h->cables && i < h->n_displays; i++) {
-		const struct world_monitor *m = configured(h, h->displays[i].key);
-
-		if (!m || m->found)
-			return true;
-	}
-	return false;
-}
-
 /* --- what is seen
  * ---------------------------------------------------------------------------------------- */
 
-static int all_sights(struct hostd *h, struct learned_sight out[SEEN_MAX + DDC_MAX_DISPLAYS])
+/* Of the host and of guests; those of guests from round on. */
+static int sights_since(struct hostd *h, uint64_t round, struct learned_sight ret[CABLES_SIGHTS])
 {
 	const struct world *w = hostd_world(h);
-	int n = h->cables->n_seen;
+	const struct cables *c = h->cables;
+	int n = 0;
 
-	memcpy(out, h->cables->seen, sizeof(out[0]) * (size_t)n);
+	for (int i = 0; i < c->n_seen; i++) {
+		const struct guest *g = h->guests[c->seen[i].sight.machine];
+
+		if (c->seen[i].round >= round && g && g->session == c->seen[i].session)
+			ret[n++] = c->seen[i].sight;
+	}
 	for (int i = 0; i < h->n_displays; i++) {
 		const struct ddc_display *d = &h->displays[i];
-		struct learned_sight *s = &out[n];
+		struct learned_sight *s = &ret[n];
 
 		if (!d->pci[0] || world_gpu_owner(w, d->pci) != WORLD_HOST)
 			continue;
@@ -67,27 +55,71 @@ static int all_sights(struct hostd *h, struct learned_sight out[SEEN_MAX + DDC_M
 			.answers = d->answers, .twin = d->twin, .input = d->input
 		};
 		memcpy(s->key, d->key, sizeof(s->key));
-		snprintf(s->gpu, sizeof(s->gpu), "%s", d->pci);
+		escape_str(d->pci, s->gpu, sizeof(s->gpu)); /* an address is the same */
 		n++;
 	}
 	return n;
 }
 
-static void say_contradiction(const struct world_monitor *m, const struct learned_cable *c)
+int cables_sights(struct hostd *h, struct learned_sight ret[CABLES_SIGHTS])
 {
-	for (int i = 0; i < m->n_inputs; i++)
-		if (!m->found && !strcmp(m->inputs[i].gpu, c->gpu) &&
-			!input_matches(&m->sources[i], c->value))
-			log_warn("monitor %s: host.conf says that it shows %s as %s (0x%02x), "
-				 "but it reads 0x%02x then; host.conf is followed: add read=0x%02x "
-				 "there, or correct the value",
-				m->name, c->gpu, m->inputs[i].name, m->sources[i].write, c->value,
-				c->value);
+	return sights_since(h, 0, ret);
+}
+
+int cables_clashes(struct hostd *h, int monitor, struct learned_clash ret[LEARNED_MAX_CLASHES])
+{
+	struct learned_sight s[CABLES_SIGHTS];
+	const struct world *w = hostd_world(h);
+
+	/* until libvirt has told of all, nobody knows what is lent */
+	if (!h->cables || (h->config->libvirt[0] && !h->virt_synced))
+		return 0;
+	return learned_clashes(
+		&h->cables->learned, w, &w->monitors[monitor], s, cables_sights(h, s), ret);
+}
+
+/* In the log, once. */
+static void say_clashes(struct hostd *h)
+{
+	struct cables *c = h->cables;
+
+	for (int m = 0; m < h->config->n_monitors; m++) {
+		struct learned_clash now[LEARNED_MAX_CLASHES] = { 0 };
+		int n = cables_clashes(h, m, now);
+
+		for (int i = 0; i < n; i++) {
+			bool told = false;
+
+			for (int k = 0; k < LEARNED_MAX_CLASHES; k++)
+				told = told || !strcmp(c->told[m][k].text, now[i].text);
+			if (!told)
+				log_warn("monitor %s: %s; its line would be: %s",
+					h->config->monitors[m].name, now[i].text, now[i].line);
+		}
+		memcpy(c->told[m], now, sizeof(now));
+	}
+	events_poke(h);
+}
+
+/* There is something to find out. */
+static bool is_wanted(struct hostd *h)
+{
+	struct learned_clash clashes[LEARNED_MAX_CLASHES];
+
+	for (int i = 0; h->cables && i < h->n_displays; i++) {
+		const struct world_monitor *m = cables_monitor(h, h->displays[i].key);
+
+		if (!m || m->found)
+			return true;
+	}
+	for (int m = 0; h->cables && m < h->config->n_monitors; m++)
+		if (cables_clashes(h, m, clashes) > 0)
+			return true;
+	return false;
 }
 
 static void keep(struct hostd *h, const struct learned_sight *s)
 {
-	const struct world_monitor *m = configured(h, s->key);
 	struct learned_cable c = { .value = (uint16_t)s->input };
 	enum learned_news news;
 	int r;
@@ -99,8 +131,6 @@ static void keep(struct hostd *h, const struct learned_sight *s)
 		return;
 	log_info("monitors: %s reads 0x%02x while it shows %s%s", c.key, c.value, c.gpu,
 		news == LEARNED_CONTRADICTS ? "; what was known of that cable was wrong" : "");
-	if (m)
-		say_contradiction(m, &c);
 	r = learned_write(&h->cables->learned, h->state_dir);
 	if (r < 0)
 		log_warn("monitors: what was seen cannot be kept in %s: %s", h->state_dir,
@@ -111,7 +141,7 @@ static void keep(struct hostd *h, const struct learned_sight *s)
 static void adopt(struct hostd *h, const char *key)
 {
 	struct config *c = h->config;
-	struct world_monitor *m = configured(h, key), fresh;
+	struct world_monitor *m = cables_monitor(h, key), fresh;
 
 	if (learned_monitor(&h->cables->learned, key, &fresh) < 2 || seat_is_busy(h))
 		return;
@@ -131,8 +161,8 @@ static void adopt(struct hostd *h, const char *key)
 
 static void put_together(struct hostd *h)
 {
-	struct learned_sight s[SEEN_MAX + DDC_MAX_DISPLAYS];
-	int n = all_sights(h, s);
+	struct learned_sight s[CABLES_SIGHTS];
+	int n = sights_since(h, h->cables->round, s);
 
 	for (int i = 0; i < n; i++) {
 		bool shown = learned_who_is_shown(s, n, s[i].key) == i && s[i].gpu[0];
@@ -142,12 +172,13 @@ static void put_together(struct hostd *h)
 			keep(h, &s[i]);
 		if (!s[i].twin)
 			adopt(h, s[i].key);
-		m = configured(h, s[i].key);
+		m = cables_monitor(h, s[i].key);
 		if (shown && m && m->found)
 			monitors_learn(h, (int)(m - h->config->monitors),
 				input_find(m->sources, (size_t)m->n_inputs, s[i].input),
 				s[i].input);
 	}
+	say_clashes(h);
 }
 
 /* --- guests
@@ -157,32 +188,72 @@ struct asked {
 	uint64_t round;
 };
 
-static void on_seen(struct guest *g, const struct msg_result *r, void *userdata)
+/* The one of its cards, as host.conf and libvirt have them, that the guest names by numbers. */
+static void place(
+	const struct guest *g, const struct msg_item *untrusted_it, struct learned_sight *s)
 {
-	CLEANUP(free) struct asked *a = userdata;
+	const struct learned_card seen = { untrusted_it->gpu, untrusted_it->board };
+	struct learned_card cards[WORLD_MAX_GPUS] = { 0 };
+
+	for (int i = 0; i < g->n_gpus; i++)
+		for (int k = 0; k < g->h->n_gpus; k++)
+			if (!strcmp(g->gpus[i], g->h->gpus[k]))
+				cards[i] = g->h->cards[k];
+	s->why = learned_find_card(cards, g->n_gpus, &seen);
+	if (s->why >= 0)
+		memcpy(s->gpu, g->gpus[s->why], sizeof(s->gpu));
+}
+
+static void forget_seen(struct cables *c, int machine)
+{
+	int n = 0;
+
+	for (int i = 0; i < c->n_seen; i++)
+		if (c->seen[i].sight.machine != machine)
+			c->seen[n++] = c->seen[i];
+	c->n_seen = n;
+}
+
+static void take_seen(struct guest *g, const struct msg_result *r)
+{
 	struct cables *c = g->h->cables;
 
-	if (r->outcome != MSG_OUT_OK || !c || a->round != c->round)
-		return;
-	for (uint32_t i = 0; i < r->n_items && c->n_seen < SEEN_MAX; i++) {
+	forget_seen(c, g->slot);
+	for (uint32_t i = 0; i < r->n_items && c->n_seen < CABLES_SEEN; i++) {
 		const struct msg_item *it = &r->items[i];
-		struct learned_sight *s = &c->seen[c->n_seen];
+		struct cables_seen *seen = &c->seen[c->n_seen];
+		struct learned_sight *s = &seen->sight;
 
 		if (it->kind != MSG_ITEM_MONITOR || strlen(it->name) != MONITOR_KEY_SIZE - 1 ||
 			strspn(it->name, "0123456789abcdef") != MONITOR_KEY_SIZE - 1)
 			continue;
+		*seen = (struct cables_seen){ .session = g->session, .round = c->round };
 		*s = (struct learned_sight){
 			.answers = !(it->flags & MSG_MONITOR_SILENT),
 			.twin = it->flags & MSG_MONITOR_TWIN,
 			.input = it->flags & MSG_MONITOR_READABLE ? (int32_t)(it->value & 0xffff)
 								  : INPUT_NOT_READ,
+			.machine = g->slot,
 		};
 		memcpy(s->key, it->name, sizeof(s->key));
-		if (g->n_gpus == 1) /* of several, nobody knows which has the cable */
-			memcpy(s->gpu, g->gpus[0], sizeof(s->gpu));
+		place(g, it, s);
 		c->n_seen++;
 	}
 	put_together(g->h);
+}
+
+static void on_seen(struct guest *g, const struct msg_result *r, void *userdata)
+{
+	CLEANUP(free) struct asked *a = userdata;
+	struct cables *c = g->h->cables;
+
+	if (!c)
+		return;
+	c->n_asked--;
+	if (r->outcome == MSG_OUT_OK && a->round == c->round)
+		take_seen(g, r);
+	if (c->n_asked == 0 && c->again)
+		cables_look(g->h);
 }
 
 static void ask(struct guest *g)
@@ -195,105 +266,67 @@ static void ask(struct guest *g)
 	a->round = g->h->cables->round;
 	if (guest_query(g, &q, DETECT_MS, on_seen, a) < 0)
 		free(a);
-}
-
-/* Of a configured monitor: the host sees it at a graphics card that no input of it names. */
-static void check_display(const struct hostd *h, const struct ddc_display *d)
-{
-	const struct world_monitor *m = configured(h, d->key);
-	bool named = false;
-
-	if (!m || m->found || !d->pci[0] || d->twin)
-		return;
-	for (int i = 0; i < m->n_inputs; i++)
-		named = named || !strcmp(m->inputs[i].gpu, d->pci);
-	if (!named)
-		log_warn("monitor %s: the host sees it at %s (%s), of which host.conf says "
-			 "nothing; if it is to show that, add: input.NAME = VALUE %s",
-			m->name, escape(d->pci), escape(d->connector), escape(d->pci));
-}
-
-/* Of a configured monitor: an input's graphics card is the host's, which sees it elsewhere only. */
-static void check_inputs(const struct hostd *h, const struct world *w, int monitor)
-{
-	const struct world_monitor *m = &h->config->monitors[monitor];
-
-	for (int i = 0; i < m->n_inputs && !m->found; i++) {
-		const char *elsewhere = NULL;
-
-		for (int k = 0; k < h->n_displays; k++) {
-			const struct ddc_display *d = &h->displays[k];
-
-			if (strcmp(d->key, m->key) || !d->pci[0])
-				continue;
-			if (!strcmp(d->pci, m->inputs[i].gpu)) {
-				elsewhere = NULL;
-				break;
-			}
-			elsewhere = d->pci;
-		}
-		if (elsewhere && !world_is_lent(w, m->inputs[i].gpu))
-			log_warn("monitor %s: host.conf says that input %s is cabled to %s, but "
-				 "the host sees it at %s only; host.conf is followed",
-				m->name, m->inputs[i].name, m->inputs[i].gpu, escape(elsewhere));
-	}
-}
-
-static void compare(struct hostd *h)
-{
-	const struct world *w = hostd_world(h);
-
-	if (h->cables->checked == h->config || h->n_displays == 0)
-		return;
-	if (h->config->libvirt[0] && !h->virt_synced)
-		return; /* nobody knows yet what is lent; at the next look */
-	h->cables->checked = h->config;
-	for (int i = 0; i < h->n_displays; i++)
-		check_display(h, &h->displays[i]);
-	for (int m = 0; m < h->config->n_monitors; m++)
-		check_inputs(h, w, m);
+	else
+		g->h->cables->n_asked++;
 }
 
 void cables_host_looked(struct hostd *h)
 {
-	if (!h->cables)
+	struct cables *c = h->cables;
+	bool guests;
+
+	if (!c)
 		return;
-	compare(h);
-	h->cables->round++;
-	h->cables->n_seen = 0;
-	if (!is_wanted(h))
+	c->round++;
+	c->looked_ms = hostd_now_ms();
+	c->looking_ms = 0;
+	guests = c->guests_too || is_wanted(h);
+	c->guests_too = false;
+	if (!guests) {
+		say_clashes(h);
 		return;
+	}
 	put_together(h);
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
 		if (h->guests[i] && h->guests[i]->session)
 			ask(h->guests[i]);
 }
 
-void cables_look(struct hostd *h)
+/* A look takes its time: whoever looks all the time would leave a guest no room to be asked. */
+static bool is_looking(const struct cables *c)
 {
-	if (is_wanted(h) && !seat_is_busy(h))
-		monitors_detect(h);
+	return c->n_asked > 0 ||
+	       (c->looking_ms && hostd_now_ms() - c->looking_ms < DDC_LIMIT_DETECT_USEC / 1000);
 }
 
-/* --- for people
- * ------------------------------------------------------------------------------------------ */
-
-void cables_show(struct hostd *h, struct control_client *client)
+static void look(struct hostd *h)
 {
-	for (int i = 0; h->cables && i < h->n_displays; i++) {
-		const struct ddc_display *d = &h->displays[i];
-		const struct world_monitor *known = configured(h, d->key);
-		struct world_monitor m;
-		bool again = false;
+	h->cables->again = false;
+	h->cables->looking_ms = hostd_now_ms();
+	monitors_detect(h);
+}
 
-		for (int k = 0; k < i && !d->twin; k++)
-			again = again || !strcmp(h->displays[k].key, d->key);
-		if (again || (known && !known->found))
-			continue;
-		learned_monitor(&h->cables->learned, d->key, &m);
-		control_send(client, "section",
-			show_section(d->key, d->twin ? d->connector : "", d->twin ? NULL : &m));
-	}
+void cables_look(struct hostd *h)
+{
+	if (!is_wanted(h) || seat_is_busy(h))
+		return;
+	if (is_looking(h->cables))
+		h->cables->again = true;
+	else
+		look(h);
+}
+
+void cables_look_again(struct hostd *h)
+{
+	struct cables *c = h->cables;
+	uint64_t now = hostd_now_ms();
+
+	if (!c || h->n_displays == 0 || seat_is_busy(h) || is_looking(c))
+		return;
+	if (!is_wanted(h) && now - c->looked_ms < LOOK_AGAIN_MS)
+		return;
+	c->guests_too = true;
+	look(h);
 }
 
 int cables_start(struct hostd *h)

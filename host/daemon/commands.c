@@ -84,8 +84,6 @@ static void command_monitors(
 	(void)r;
 	send_monitors(h, c, true);
 	cables_show(h, c);
-	cables_look(h); /* for the next time */
-	control_finish(c, EXIT_CODE_OK, NULL, "%s", "");
 }
 
 static void command_pending(
@@ -368,4 +366,5 @@ void commands_gone(struct control_client *c, void *userdata)
 	power_forget(h, c);
 	keys_forget_client(h, c);
 	commands_guest_gone(h, c);
+	cables_forget(h, c);
 }

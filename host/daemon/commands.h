@@ -14,7 +14,8 @@ json_object *show_monitor(struct hostd *h, int monitor);
 json_object *show_input(struct hostd *h, int device);
 json_object *show_display(const struct ddc_display *d);
 /* A section for host.conf; m NULL: nothing is known of its inputs. */
-json_object *show_section(const char *key, const char *connector, const struct world_monitor *m);
+json_object *show_section(const char *key, const char *connector, const struct world_monitor *m,
+	const struct learned_missing *missing);
 /* An item of kind MONITOR that a guest told. */
 json_object *show_item(const struct msg_item *i);
 json_object *show_step(const struct world *w, int n, const struct step *s);

@@ -22,8 +22,11 @@ void gpus_find(struct hostd *h)
 		log_warn("the GPUs of this machine cannot be listed: %s", strerror(-n));
 	h->n_gpus = n < 0 ? 0 : n;
 	h->primary_gpu[0] = '\0';
-	for (int i = 0; i < h->n_gpus; i++)
+	for (int i = 0; i < h->n_gpus; i++) {
 		memcpy(h->gpus[i], found[i].addr, sizeof(found[i].addr));
+		h->cards[i] = (struct learned_card){ pci_device_chip(&found[i]),
+			pci_device_board(&found[i]) };
+	}
 	boot = pci_boot_gpu(sysfs, found, h->n_gpus);
 	if (!strcmp(wanted, "auto") && boot >= 0)
 		memcpy(h->primary_gpu, found[boot].addr, sizeof(found[boot].addr));

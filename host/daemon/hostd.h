@@ -105,6 +105,7 @@ struct hostd {
 	sd_event_source *silence;         /* until a holder that fell silent loses the seat */
 	char primary_gpu[WORLD_PCI_SIZE]; /* "" : none, or none is known */
 	char gpus[HOSTD_MAX_GPUS][WORLD_PCI_SIZE]; /* of this machine, whoever has them */
+	struct learned_card cards[HOSTD_MAX_GPUS]; /* of gpus */
 	int n_gpus;
 	enum world_writer worked[WORLD_MAX_MONITORS]; /* who was heard there last */
 	sd_event_source *changed; /* the world has: from the loop, whoever waits looks again */
@@ -205,10 +206,18 @@ int cables_start(struct hostd *h); /* reads what was seen before */
 void cables_stop(struct hostd *h);
 /* The host has detected its monitors: the guests are asked what they see. */
 void cables_host_looked(struct hostd *h);
-/* Look again, if there is a monitor that nobody configured. */
+/* Look again, if there is a monitor that nobody configured, or a contradiction. */
 void cables_look(struct hostd *h);
-/* A section for host.conf for each such monitor. */
+/* The same for somebody who asks, who may find out what has changed, too; now and then. */
+void cables_look_again(struct hostd *h);
+/* What contradicts the configuration of a monitor, an index into world.monitors; how many. */
+int cables_clashes(struct hostd *h, int monitor, struct learned_clash ret[LEARNED_MAX_CLASHES]);
+/*
+ * A section for host.conf for each monitor that nobody configured, then the end of the answer.
+ * The host's DDC worker may be asked for hints first. cables_forget(): the client has left.
+ */
 void cables_show(struct hostd *h, struct control_client *client);
+void cables_forget(struct hostd *h, const struct control_client *client);
 
 /* --- virt.c: libvirt, through va-virt
  * ---------------------------------------------------------------- */

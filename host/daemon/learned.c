@@ -37,6 +37,28 @@ int learned_who_is_shown(const struct learned_sight *sights, int n, const char *
 	return silent ? shown : -1;
 }
 
+static bool may_be(const struct learned_card *a, const struct learned_card *b)
+{
+	return (!a->chip || !b->chip || a->chip == b->chip) &&
+	       (!a->board || !b->board || a->board == b->board);
+}
+
+int learned_find_card(
+	const struct learned_card *cards, int n, const struct learned_card *untrusted_seen)
+{
+	int found = -ENOENT;
+
+	for (int i = 0; i < n; i++) {
+		if (!may_be(&cards[i], untrusted_seen))
+			continue;
+		if (found >= 0)
+			return -ENOTUNIQ;
+		found = i;
+	}
+	/* what is left over is no proof, where there were others */
+	return found >= 0 && n > 1 && !cards[found].chip ? -ENOENT : found;
+}
+
 static void forget(struct learned *l, int i)
 {
 	memmove(&l->cables[i], &l->cables[i + 1], sizeof(l->cables[0]) * (size_t)(l->n - i - 1));
@@ -83,23 +105,6 @@ int learned_monitor(const struct learned *l, const char *key, struct world_monit
 			(struct input_source){ .write = c->value, .read = c->value };
 	}
 	return ret->n_inputs;
-}
-
-void learned_section(const char *key, const char *connector, const struct world_monitor *m,
-	char out[LEARNED_SECTION_SIZE])
-{
-	size_t n = (size_t)snprintf(
-		out, LEARNED_SECTION_SIZE, "[monitor seen-%.8s]\nkey = %s\n", key, key);
-
-	if (connector && connector[0])
-		n += (size_t)snprintf(
-			out + n, LEARNED_SECTION_SIZE - n, "connector = %s\n", connector);
-	for (int i = 0; m && i < m->n_inputs; i++)
-		n += (size_t)snprintf(out + n, LEARNED_SECTION_SIZE - n, "input.%s = 0x%02x %s\n",
-			m->inputs[i].name, m->sources[i].write, m->inputs[i].gpu);
-	if (!m || m->n_inputs < 2)
-		(void)snprintf(out + n, LEARNED_SECTION_SIZE - n,
-			"# add for each cable: input.NAME = VALUE PCI-ADDRESS\n");
 }
 
 /* --- the file

@@ -182,6 +182,11 @@ static void finish(struct planning *a)
 			a->w->machines[p->target].name);
 		return;
 	}
+	/* keyboards alone would go there, and nobody would know why the picture does not; ddc = no
+	 * says that it is meant */
+	if (a->w->n_monitors == 0 && !a->w->deaf_host && !p->reason[0])
+		snprintf(p->reason, sizeof(p->reason),
+			"no monitor is switched: none is known (va-host monitors)");
 	if (p->target != WORLD_HOST && a->answers && a->w->confirm_ms && !a->i->rescue)
 		planning_add(a, STEP_CONFIRM, p->target, a->w->confirm_ms)->screen =
 			seen && !a->i->force;

@@ -80,6 +80,24 @@ json_object *show_guest(struct hostd *h, const struct guest *g)
 	return o;
 }
 
+/* What looking does not bear out; nothing where there is none. */
+static void add_contradictions(struct hostd *h, int monitor, json_object *o)
+{
+	struct learned_clash clashes[LEARNED_MAX_CLASHES];
+	int n = cables_clashes(h, monitor, clashes);
+	json_object *all = n > 0 ? json_object_new_array() : NULL;
+
+	for (int i = 0; i < n; i++) {
+		json_object *one = json_object_new_object();
+
+		add_str(one, "text", clashes[i].text);
+		add_str(one, "line", clashes[i].line);
+		json_object_array_add(all, one);
+	}
+	if (all)
+		json_object_object_add(o, "contradictions", all);
+}
+
 json_object *show_monitor(struct hostd *h, int monitor)
 {
 	const struct world *w = hostd_world(h);
@@ -99,6 +117,7 @@ json_object *show_monitor(struct hostd *h, int monitor)
 		json_object_array_add(inputs, in);
 	}
 	json_object_object_add(o, "inputs", inputs);
+	add_contradictions(h, monitor, o);
 	return o;
 }
 
@@ -128,12 +147,13 @@ json_object *show_display(const struct ddc_display *d)
 		d->answers, d->twin);
 }
 
-json_object *show_section(const char *key, const char *connector, const struct world_monitor *m)
+json_object *show_section(const char *key, const char *connector, const struct world_monitor *m,
+	const struct learned_missing *missing)
 {
 	json_object *o = json_object_new_object();
 	char text[LEARNED_SECTION_SIZE];
 
-	learned_section(key, escape(connector), m, text);
+	learned_section(key, escape(connector), m, missing, text);
 	add_str(o, "key", key);
 	add_str(o, "text", text);
 	add_bool(o, "complete", m && m->n_inputs > 1);

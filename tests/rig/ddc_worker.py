@@ -18,7 +18,7 @@ OK, NO_MONITOR, AMBIGUOUS, NO_ANSWER, REFUSED, NO_ACCESS, FORBIDDEN, BROKEN = ra
 NAMES = ("ok", "no-monitor", "ambiguous", "no-answer", "refused", "no-access", "forbidden",
          "broken")
 STANDARD, LG = 0, 1
-LIMITS = {DETECT: 20, GET: 5, SET: 5, LIST: 1, CAPS: 20}  # seconds, as the daemons'
+LIMITS = {DETECT: 20, GET: 5, SET: 5, LIST: 1, CAPS: 5}  # seconds, as the daemons'
 
 # takes the socket's place as descriptor 3, then becomes the program
 TO_FD_3 = ("import os,sys; n=int(sys.argv[1]); os.dup2(n, 3); n == 3 or os.close(n); "
@@ -33,7 +33,8 @@ class _Id(ctypes.Structure):
 
 class Display(ctypes.Structure):
     _fields_ = [("id", _Id), ("_key", ctypes.c_char * 17), ("_connector", ctypes.c_char * 32),
-                ("_pci", ctypes.c_char * 20), ("bus", ctypes.c_int32),
+                ("_pci", ctypes.c_char * 20), ("gpu", ctypes.c_uint32),
+                ("board", ctypes.c_uint32), ("bus", ctypes.c_int32),
                 ("answers", ctypes.c_uint32), ("twin", ctypes.c_uint32),
                 ("input", ctypes.c_int32)]
     key = property(lambda self: self._key.decode())

@@ -163,7 +163,8 @@ def without_drm():
 
 def gpu_behind_a_bridge():
     with desk(bridge="0000:00:01.0") as (_monitor, _box, worker):
-        check_eq(worker.detect().displays[0].pci, GPU)
+        seen = worker.detect().displays[0]
+        check_eq((seen.pci, hex(seen.gpu), hex(seen.board)), (GPU, "0x100273bf", "0x10020001"))
 
 
 def bus_number_beyond_the_library():

@@ -211,6 +211,21 @@ static void a_full_desk_fits_one_screen(void)
 	CHECK(strstr(text, "\nINPUT     HELD BY  KIND      PORT\n"));
 }
 
+static void contradictions_stand_below_their_table(void)
+{
+	static const char *const desk[] = { MONITOR("left"),
+		"{\"type\":\"monitor\",\"name\":\"desk\",\"key\":\"0123456789abcdef\",\"shown\":"
+		"null,"
+		"\"inputs\":[],\"contradictions\":[{\"text\":\"by host.conf \\u001b it is so\","
+		"\"line\":\"input.dp = 0x0f 0000:01:00.0\"},{\"text\":3},4]}",
+		RESULT, NULL };
+	const char *text = render(false, 80, desk);
+
+	CHECK(strstr(text, "\ndesk: by host.conf \\x1b it is so\n"
+			   "    its line would be: input.dp = 0x0f 0000:01:00.0\n"));
+	CHECK(!strstr(text, "left: "));
+}
+
 static void json_passes_through(void)
 {
 	const char *text = render(true, 40, status);
@@ -446,6 +461,7 @@ TEST_MAIN({ "lines_become_requests", lines_become_requests },
 	{ "tables_fit_80_columns", tables_fit_80_columns },
 	{ "narrow_terminals_get_blocks", narrow_terminals_get_blocks },
 	{ "a_full_desk_fits_one_screen", a_full_desk_fits_one_screen },
+	{ "contradictions_stand_below_their_table", contradictions_stand_below_their_table },
 	{ "json_passes_through", json_passes_through },
 	{ "foreign_text_is_escaped", foreign_text_is_escaped },
 	{ "lines_come_at_once", lines_come_at_once },

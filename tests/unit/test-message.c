@@ -206,6 +206,17 @@ static void items(void)
 	BAD(make_item(MSG_ITEM_NONE, "zorg", 0, 0));
 	BAD(make_item(MSG_ITEM_MONITOR + 1, "zorg", 0, 0));
 	BAD(make_item(MSG_ITEM_MACHINE, "", 0, 0));
+	for (uint32_t kind = MSG_ITEM_MACHINE; kind <= MSG_ITEM_MONITOR; kind++) {
+		m = make_item(kind, "zorg", 0, 0);
+		m.result.items[0].gpu = 0x10de2204;
+		CHECK_EQ(message_is_valid(&m), kind == MSG_ITEM_MONITOR);
+		m.result.items[0].board = UINT32_MAX;
+		CHECK_EQ(message_is_valid(&m), kind == MSG_ITEM_MONITOR);
+		m.result.items[0].gpu = 0xffff; /* no vendor */
+		BAD(m);
+		m.result.items[0].gpu = 0; /* a board of nothing */
+		BAD(m);
+	}
 	BAD(make_item(MSG_ITEM_MACHINE, "a b", 0, 0));
 	m = make_item(MSG_ITEM_MACHINE, "zorg", 0, 0);
 	m.result.items[0].label[0] = '\n';

@@ -192,6 +192,12 @@ static void gpus(void)
 	CHECK(!d[1].boot_vga);
 	CHECK_EQ(d[1].group, 1);
 	CHECK_EQ(d[1].vendor, 0x1002);
+	CHECK_EQ(pci_device_chip(&d[1]) >> 16, 0x1002);
+	CHECK_EQ(pci_device_board(&d[1]), 0); /* it does not say */
+	put("devices/" RADEON, "subsystem_vendor", "0x1043\n");
+	put("devices/" RADEON, "subsystem_device", "0x04fe\n");
+	CHECK_EQ(pci_read_device(sys, "0000:01:00.0", &d[1]), 0);
+	CHECK_EQ(pci_device_board(&d[1]), 0x104304fe);
 	CHECK_EQ(d[1].device, 0x73bf);
 	CHECK_STR(d[2].addr, "10000:e0:00.0");
 	CHECK_STR(d[2].driver, "");

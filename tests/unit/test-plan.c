@@ -161,6 +161,23 @@ static void nothing_to_do_is_said(void)
 	CHECK(p.n_steps > 0);
 }
 
+static void that_no_monitor_is_known_is_said(void)
+{
+	struct plan p;
+
+	make_world(0);
+	p = plan_to("alpha", false);
+	CHECK_EQ(p.refusal, EXIT_CODE_OK);
+	CHECK_EQ(p.n_steps, 1); /* the seat's */
+	CHECK_STR(p.reason, "no monitor is switched: none is known (va-host monitors)");
+	w.deaf_host = true; /* ddc = no: it is meant */
+	p = plan_to("alpha", false);
+	CHECK_STR(p.reason, "");
+	make_world(1);
+	p = plan_to("alpha", false);
+	CHECK_STR(p.reason, "");
+}
+
 static void an_unreadable_monitor_is_not_read(void)
 {
 	struct plan p;
@@ -300,6 +317,7 @@ TEST_MAIN({ "the_shown_side_pushes", the_shown_side_pushes },
 	{ "refusals_name_the_thing", refusals_name_the_thing },
 	{ "the_host_without_a_gpu_is_no_target", the_host_without_a_gpu_is_no_target },
 	{ "nothing_to_do_is_said", nothing_to_do_is_said },
+	{ "that_no_monitor_is_known_is_said", that_no_monitor_is_known_is_said },
 	{ "an_unreadable_monitor_is_not_read", an_unreadable_monitor_is_not_read },
 	{ "a_command_is_the_hosts", a_command_is_the_hosts },
 	{ "a_guest_that_cannot_have_keyboards", a_guest_that_cannot_have_keyboards },

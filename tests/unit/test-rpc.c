@@ -32,9 +32,10 @@ static struct message make_longest(void)
 	r->n_items = MSG_MAX_ITEMS;
 	memset(r->detail, '~', sizeof(r->detail) - 1);
 	for (unsigned int i = 0; i < MSG_MAX_ITEMS; i++) {
-		r->items[i].kind = MSG_ITEM_MACHINE;
-		r->items[i].value = UINT32_MAX;
-		r->items[i].flags = 15;
+		r->items[i].kind = MSG_ITEM_MONITOR;
+		r->items[i].value = 0xffff;
+		r->items[i].flags = 7;
+		r->items[i].gpu = r->items[i].board = UINT32_MAX;
 		memset(r->items[i].name, 'z', sizeof(r->items[i].name) - 1);
 		memset(r->items[i].label, ' ', sizeof(r->items[i].label) - 1);
 	}
@@ -233,6 +234,8 @@ static void what_is_taken(void)
 {
 	static const struct bytes good[] = { B("query", P Q), B("event", P EV),
 		B("commit", P "\x22\x12" T16),
+		B("a monitor at a GPU", P "\x32\x11\x08\x01\x22\x0d\x08\x02\x12\x01z\x30\x80\x80"
+					  "\x04\x38\x80\x80\x04"),
 		B("16 items", P "\x32\x72\x08\x01" ITEM4 ITEM4 ITEM4 ITEM4),
 		B("switch", P "\x12\x05\x08\x01\x12\x01z") };
 	struct message m;
