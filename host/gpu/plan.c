@@ -120,8 +120,8 @@ static int check_group(struct machine *m, const struct claim *c, const struct pc
 		if (pci_device_is_bridge(&members[i]) || !is_hosts(&members[i]) ||
 			is_claimed(c, members[i].addr))
 			continue;
-		(void)snprintf(names + len, sizeof(names) - len, "%s%s (%s)", len ? ", " : "",
-			members[i].addr, members[i].driver);
+		(void)snprintf(names + len, sizeof(names) - len, "%s%.*s (%.*s)", len ? ", " : "",
+			PCI_ADDR_SIZE - 1, members[i].addr, PCI_DRIVER_SIZE - 1, members[i].driver);
 	}
 	if (!names[0])
 		return 0;
