@@ -24,8 +24,8 @@ struct pci_device {
 	uint16_t class;               /* base class and subclass, 0x0300 */
 	uint16_t vendor, device;
 	uint16_t board_vendor, board_device; /* of the subsystem; 0: sysfs does not say */
-	int32_t group;                       /* IOMMU group; -1: none (no IOMMU, or it is off) */
 	bool boot_vga;                       /* the one the firmware showed its screens on */
+	int32_t group;                       /* IOMMU group; -1: none (no IOMMU, or it is off) */
 };
 
 /*

@@ -200,7 +200,7 @@ int hostd_spawn(char *const *argv, pid_t *ret_pid);
 /* "no such monitor", ...: for people */
 const char *ddc_status_text(uint32_t status);
 
-/* --- cables.c: monitors that nobody configured
+/* --- cables.c, cables-show.c: what is seen of monitors, also of those that nobody configured
  * ------------------------------------------------------ */
 int cables_start(struct hostd *h); /* reads what was seen before */
 void cables_stop(struct hostd *h);
