@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-#define UNDO_WRITERS 3
-#define UNDO_ROUNDS  9 /* the slowest monitor seen is deaf for 8 s after a write */
+#define UNDO_ROUNDS 9 /* the slowest monitor seen is deaf for 8 s after a write */
 
 static void undo_next(struct execution *x);
 static void undo_step(struct execution *x);
@@ -31,16 +30,30 @@ static void on_undone(struct execution *x, int error, int32_t value, const char 
 /* --- monitors
  * ------------------------------------------------------------------------------------- */
 
-/* The newly shown side is heard best, then who wrote it, then whom the GPU went back to. */
+/*
+ * The newly shown side is heard best, then who wrote it, then whom the GPU went back to, and last
+ * who has it now: another guest, if that was to stop for the target and did not.
+ */
 static int undo_writer(const struct execution *x, const struct step *s)
 {
-	if (x->monitors[s->monitor].command[0])
+	const struct world_monitor *m = &x->monitors[s->monitor];
+
+	if (m->command[0])
 		return WORLD_HOST;
 	switch (x->undo_try) {
 	case 0: return x->plan.target;
 	case 1: return s->actor;
-	default: return WORLD_HOST;
+	case 2: return WORLD_HOST;
+	default: return world_gpu_owner(x->ops->world(x->ctx), m->inputs[s->input].gpu);
 	}
+}
+
+static int count_undo_writers(const struct execution *x, const struct step *s)
+{
+	int owner = world_gpu_owner(
+		x->ops->world(x->ctx), x->monitors[s->monitor].inputs[s->input].gpu);
+
+	return owner == x->plan.target || owner == s->actor || owner == WORLD_HOST ? 3 : 4;
 }
 
 static void on_written_back(struct execution *x, int error, int32_t value, const char *detail)
@@ -50,7 +63,7 @@ static void on_written_back(struct execution *x, int error, int32_t value, const
 	x->undo_left = x->undo_left || error != -ESRCH;
 	if (!error) /* what it reads as was not asked */
 		x->ops->on_shown(x->ctx, s->monitor, s->undo_input, INPUT_NOT_READ, WRITER_UNKNOWN);
-	if (error && x->undo_try + 1 < UNDO_WRITERS) {
+	if (error && x->undo_try + 1 < count_undo_writers(x, s)) {
 		x->undo_try++;
 		execute_later(x, 0, undo_step);
 		return;

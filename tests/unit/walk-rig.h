@@ -27,6 +27,7 @@ static struct walk_rig {
 	struct world w;
 	struct world_machine machines[SEAT_GUESTS + 1];
 	int first[SEAT_MONITORS]; /* what they showed */
+	bool deaf;                /* monitors hear the side that they show, and nobody else */
 	int acts, fail_at;
 	enum fault fault;
 	enum act hit; /* what the fault hit, and whose */
@@ -69,6 +70,11 @@ static int rig_monitor(const struct world_monitor *m)
 	return m->name[4] - '0';
 }
 
+static bool is_heard(int machine, const struct world_monitor *m)
+{
+	return !rig.deaf || world_gpu_owner(&rig.w, m->inputs[m->shown].gpu) == machine;
+}
+
 static void fake_write(void *ctx, struct execution *x, int machine, const struct world_monitor *m,
 	uint16_t value, uint32_t limit_ms, execute_act_fn *done)
 {
@@ -77,7 +83,9 @@ static void fake_write(void *ctx, struct execution *x, int machine, const struct
 
 	(void)ctx;
 	(void)limit_ms;
-	if (rig.machines[machine].session && happens(ACT_WRITE, rig_monitor(m), 0, &error)) {
+	if (rig.machines[machine].session && !is_heard(machine, mon))
+		error = -ECOMM;
+	else if (rig.machines[machine].session && happens(ACT_WRITE, rig_monitor(m), 0, &error)) {
 		for (int i = 0; i < mon->n_inputs; i++)
 			if (mon->sources[i].write == value)
 				mon->shown = i;
