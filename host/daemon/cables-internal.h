@@ -27,7 +27,8 @@ struct cables_hint {
 
 struct cables {
 	struct learned learned;
-	uint64_t round, looked_ms;
+	uint64_t round;
+	uint64_t asked_ms;   /* when guests were asked last; 0: never */
 	uint64_t looking_ms; /* since when the host looks; 0 */
 	int n_asked;         /* guests that have not answered */
 	bool again;          /* and then, for one that has come meanwhile */

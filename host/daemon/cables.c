@@ -101,17 +101,25 @@ static void say_clashes(struct hostd *h)
 	events_poke(h);
 }
 
+/* Seen by the host, or by guests only, and not configured. */
+static bool is_new(const struct hostd *h, const char *key)
+{
+	const struct world_monitor *m = cables_monitor(h, key);
+
+	return !m || m->found;
+}
+
 /* There is something to find out. */
 static bool is_wanted(struct hostd *h)
 {
 	struct learned_clash clashes[LEARNED_MAX_CLASHES];
 
-	for (int i = 0; h->cables && i < h->n_displays; i++) {
-		const struct world_monitor *m = cables_monitor(h, h->displays[i].key);
-
-		if (!m || m->found)
+	for (int i = 0; h->cables && i < h->n_displays; i++)
+		if (is_new(h, h->displays[i].key))
 			return true;
-	}
+	for (int i = 0; h->cables && i < h->cables->n_seen; i++)
+		if (is_new(h, h->cables->seen[i].sight.key))
+			return true;
 	for (int m = 0; h->cables && m < h->config->n_monitors; m++)
 		if (cables_clashes(h, m, clashes) > 0)
 			return true;
@@ -278,7 +286,6 @@ void cables_host_looked(struct hostd *h)
 	if (!c)
 		return;
 	c->round++;
-	c->looked_ms = hostd_now_ms();
 	c->looking_ms = 0;
 	guests = c->guests_too || is_wanted(h);
 	c->guests_too = false;
@@ -287,6 +294,7 @@ void cables_host_looked(struct hostd *h)
 		return;
 	}
 	put_together(h);
+	c->asked_ms = hostd_now_ms();
 	for (int i = 1; i < HOSTD_MAX_MACHINES; i++)
 		if (h->guests[i] && h->guests[i]->session)
 			ask(h->guests[i]);
@@ -321,9 +329,9 @@ void cables_look_again(struct hostd *h)
 	struct cables *c = h->cables;
 	uint64_t now = hostd_now_ms();
 
-	if (!c || h->n_displays == 0 || seat_is_busy(h) || is_looking(c))
+	if (!c || !worker_is_running(h->ddc) || seat_is_busy(h) || is_looking(c))
 		return;
-	if (!is_wanted(h) && now - c->looked_ms < LOOK_AGAIN_MS)
+	if (!is_wanted(h) && c->asked_ms && now - c->asked_ms < LOOK_AGAIN_MS)
 		return;
 	c->guests_too = true;
 	look(h);

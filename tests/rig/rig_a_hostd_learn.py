@@ -61,6 +61,31 @@ def shown_once_each_and_switched():
         d.monitor.wait_shown(INPUTS["alpha"], 5)
 
 
+def one_that_the_host_does_not_see():
+    """Only guests are cabled to it: what they see is enough."""
+    with Joined("alpha", "beta", monitor=True, monitors="", start=False,
+                habits=["deaf ddc", f"input {INPUTS['alpha']}"]) as d:
+        d.host.box.remove(4)
+        d.host.start()
+        for guest in d.guests.values():
+            guest.start()
+        d.pair()
+
+        def is_kept(name):
+            d.host.ask("monitors")
+            kept = d.host.state_dir / "monitors"
+            return kept.exists() and GPUS[name] in kept.read_text()
+        for name in ("alpha", "beta"):
+            show(d, name)
+            wait_for(lambda n=name: is_kept(n), 20, f"{name}'s cable", step=0.5)
+        found = wait_for(lambda: d.host.ask("monitors").all("monitor"), 30, "it is used")
+        check_eq(len(found), 1, "monitors")
+        for name in ("alpha", "beta", "alpha"):
+            answer = d.host.ask("switch", name)
+            check_eq(answer.rc, 0, f"to {name}: {answer.text}\n{d.host.tail(30)}")
+            d.monitor.wait_shown(INPUTS[name], 5)
+
+
 def kept_over_a_restart():
     with bare("deaf ddc") as d:
         looked(d, line("host"))
@@ -229,7 +254,7 @@ def what_a_guest_sees_later_is_said_and_unsaid():
         wait_for(lambda: not contradictions(d, "status"), 10, "no word of it any more", step=0.2)
 
 
-run_cases(shown_once_each_and_switched, kept_over_a_restart,
+run_cases(one_that_the_host_does_not_see, shown_once_each_and_switched, kept_over_a_restart,
           whoever_looks_all_the_time_leaves_room_for_a_switch, a_damaged_file_is_said_and_replaced,
           one_that_answers_everywhere_is_not_guessed,
           the_card_is_known_by_its_numbers, of_two_cards_alike_neither_is_guessed,
