@@ -7,6 +7,7 @@
  *   with whom they share a device; they are called by when they are first named;
  * - monitors that a step names: how many inputs they have, what they show, what is known of that
  *   and which inputs lead to the target in the end; inputs are called wanted, shown and other;
+ *   and whose the wanted one is, for who has it is asked to write back;
  * - of other monitors, which nobody touches, whether they are right as they are;
  * - who has the devices.
  *
@@ -165,6 +166,22 @@ static inline int walk_input(const struct walk_view *v, int monitor, int input)
 	return input < 0 ? 3 : v->input[monitor][input];
 }
 
+/* Whose definitions have the GPU at the wanted input, of machines with a name or up. */
+static inline void walk_see_owners(struct walk_view *v, int monitor, uint64_t *bits)
+{
+	const struct world_monitor *m = &v->w->monitors[monitor];
+	bool has[SEAT_GUESTS + 2] = { false };
+
+	for (int k = 0; k < m->n_inputs; k++)
+		for (int i = 1; i < v->w->n_machines; i++)
+			if (v->input[monitor][k] == 0 &&
+				(v->machine[i] >= 0 || world_is_up(&v->w->machines[i])) &&
+				world_has(&v->w->machines[i], m->inputs[k].gpu))
+				has[v->machine[i] + 1] = true;
+	for (int i = 0; i < SEAT_GUESTS + 2; i++)
+		walk_push(bits, 1, has[i]);
+}
+
 static inline void walk_see_monitors(struct walk_view *v)
 {
 	uint64_t seen[SEAT_MONITORS] = { 0 };
@@ -185,6 +202,7 @@ static inline void walk_see_monitors(struct walk_view *v)
 		walk_push(&seen[v->monitor[i]], 2, walk_input(v, i, m->shown));
 		walk_push(&seen[v->monitor[i]], 2, walk_input(v, i, walk_shown(v->w, m)));
 		walk_push(&seen[v->monitor[i]], SEAT_GPUS, leads);
+		walk_see_owners(v, i, &seen[v->monitor[i]]);
 	}
 	walk_see(v, seen[0] << 32 | seen[1] << 16 | wrong);
 }
