@@ -14,11 +14,12 @@ from lib import check, check_eq, run_cases  # noqa: E402
 from lib.passguest import BROKEN  # noqa: E402
 from lib.passhost import (GPU, HOME, HOSTD_LOG, KEYBOARD_1, KEYBOARD_2, OTHER, SOUND,  # noqa: E402
                           TABLET, VGA)
-from lib.passhost_cases import (all_at, desk, finish, host, inputs,  # noqa: E402
+from lib.passhost_cases import (CONFIG, all_at, desk, finish, host, inputs,  # noqa: E402
                                 is_normal, switch, until, until_runs, usb_of)
 from lib.stage_cases import FAILED, NOT_PAIRED, OK, REFUSED  # noqa: E402
 
 CARDS = {"alpha": (GPU, SOUND), "beta": (GPU, SOUND), "gamma": (OTHER,), "prime": (VGA,)}
+JOURNAL = "/run/virt-aid/switch.journal"
 HASTY = "on-conflict = force\nstop-limit = 2s\n"
 
 
@@ -185,6 +186,31 @@ def libvirtd_goes_amid_a_switch():
     finish(m)
 
 
+def kill_hostd_in(m, step):
+    """As soon as it is in that step of the switch to beta, or has ended that."""
+    m.check(["sh", "-c", f"until grep -qs '^step = {step}$' {JOURNAL} || "
+                         f"grep -q 'switch to beta: ' {HOSTD_LOG}; do :; done"])
+    m.stop_hostd(9)
+
+
+def hostd_goes_amid_a_switch():
+    """It is started again, as by its unit, and brings everything to one place, whichever."""
+    files = {"alpha": HASTY, "beta": HASTY}
+    m = given("alpha", "beta", files=files)
+    for moment in ("alpha is destroyed", "beta is started", "the seat changes hands"):
+        switch(m, "alpha", "--force")
+        all_at(m, "alpha", ["alpha"])
+        steps = m.ask("switch", "beta", "--force", "--dry-run").all("step")
+        step = next(s["n"] for s in steps if s["text"].startswith(moment))
+        m.check(["truncate", "-s", "0", HOSTD_LOG])
+        job = m.begin(["va-host", "switch", "beta", "--force", "--json"])
+        kill_hostd_in(m, step)
+        m.finish(job)
+        m.start_hostd(CONFIG, files)
+        print(f"# {moment}: step {step} of {len(steps)}: {settled(m, moment)} has the seat")
+    finish(m)
+
+
 def rescue_brings_all_home():
     m = given("alpha", "gamma")
     switch(m, "alpha", "--force")
@@ -201,4 +227,4 @@ run_cases(one_that_is_off_is_started, one_card_goes_from_guest_to_guest,
           the_host_waits_for_its_own_card, a_keyboard_is_pulled_and_plugged,
           a_guest_that_crashes_gives_all_back, what_libvirt_refuses_is_undone,
           one_that_cannot_start_changes_nothing, half_a_group_is_said_to_be_so,
-          rescue_brings_all_home, libvirtd_goes_amid_a_switch)
+          rescue_brings_all_home, libvirtd_goes_amid_a_switch, hostd_goes_amid_a_switch)
