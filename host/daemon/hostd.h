@@ -84,6 +84,7 @@ struct hostd {
 	struct seat_request seat_request; /* of the execution; zeros: nobody to tell */
 	struct seat_request home_after;   /* waits for its end; done NULL: nobody */
 	bool left_over;                   /* the last switch could not be undone */
+	bool virt_back;                   /* libvirt was there again before its end */
 	uint64_t n_switches;
 	struct plan plan;            /* of the execution */
 	struct seat_journal journal; /* the same */

@@ -108,7 +108,8 @@ void seat_libvirt_back(struct hostd *h)
 {
 	struct intent i = { .target = h->machines[h->world.holder].name, .no_start = true };
 
-	if (h->left_over && !h->stopping)
+	h->virt_back = h->execution; /* seat_after_switch() then looks */
+	if (h->left_over && !h->execution && !h->stopping)
 		seat_switch(h, &i, "libvirt's return", &(struct seat_request){ 0 });
 }
 

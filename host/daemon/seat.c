@@ -102,6 +102,8 @@ void seat_after_switch(struct hostd *h)
 		h->home_after = (struct seat_request){ 0 };
 		seat_go_home(h, &home);
 	}
+	if (!h->execution && h->left_over && h->virt_back)
+		seat_libvirt_back(h);
 	if (!h->execution && h->reload_after)
 		hostd_reload_later(h);
 	seat_queue_next(h);
@@ -199,6 +201,7 @@ void seat_switch_now(
 	}
 	remember_asked(h, h->plan.target);
 	h->n_switches++;
+	h->virt_back = false;
 	h->journal = (struct seat_journal){ .force = i->force };
 	snprintf(h->journal.target, sizeof(h->journal.target), "%s",
 		w->machines[h->plan.target].name);

@@ -260,7 +260,22 @@ def case_of(process):
     return case
 
 
-CASES = [case_of(p) for p in PROCESSES]
+def libvirtd_is_back_amid_the_way_back():
+    """What could not be undone without it is put in order at the end, as nothing else will come."""
+    with desk(False) as d:
+        back_to_alpha(d, "at first")
+        asking, mark = d.host.begin("switch", "beta"), d.host.mark()
+        d.host.wait_log("mouse is taken from alpha: done", 20, mark)
+        d.machines.refuse(True)
+        d.host.wait_log("mouse is taken from alpha: failed", 20, mark)
+        d.monitor.do("hang 800")
+        d.machines.refuse(False)
+        check_eq(asking.finish(60).rc, 1)
+        converges(d, "libvirtd is back")
+        check_eq(d.host.holder(), "alpha")
+
+
+CASES = [libvirtd_is_back_amid_the_way_back, *(case_of(p) for p in PROCESSES)]
 globals().update({c.__name__: c for c in CASES})
 
 if __name__ == "__main__":
