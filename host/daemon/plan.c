@@ -178,8 +178,11 @@ static void finish(struct planning *a)
 	bool seen = is_to_be_seen(p);
 
 	if (p->n_steps == 0 && a->w->holder == p->target && !a->i->rescue) {
-		snprintf(p->reason, sizeof(p->reason), "%s has the seat already",
-			a->w->machines[p->target].name);
+		snprintf(p->reason, sizeof(p->reason), "%s has the seat already%s",
+			a->w->machines[p->target].name,
+			a->w->n_monitors ? " (monitors are looked at again; --force writes to "
+					   "them all the same)"
+					 : "");
 		return;
 	}
 	/* keyboards alone would go there, and nobody would know why the picture does not; ddc = no

@@ -197,6 +197,9 @@ void seat_switch_now(
 				? "; libvirt does not answer (yet): see va-host status"
 				: "");
 		answer(r, h->plan.refusal, text);
+		if (h->plan.refusal == EXIT_CODE_OK && w->n_monitors > 0 &&
+			worker_is_running(h->ddc))
+			monitors_detect(h); /* one may have left by itself: for the next time */
 		return;
 	}
 	remember_asked(h, h->plan.target);

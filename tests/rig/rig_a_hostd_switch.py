@@ -233,6 +233,18 @@ def shown_by_hand():
         shows(d, "alpha")
 
 
+def one_that_left_is_noticed():
+    """Back at the host by itself, after the switch: who says it again is told, then obeyed."""
+    with desk("alpha") as d:
+        check_eq(d.host.ask("switch", "alpha").rc, 0)
+        d.monitor.do(f"input {INPUTS['host']}")
+        answer, mark = d.host.ask("switch", "alpha"), d.host.mark()
+        check_eq((answer.rc, "looked at again" in answer.text), (0, True), answer.text)
+        d.host.wait_log("the host sees", 10, mark)
+        check_eq(d.host.ask("switch", "alpha").rc, 0)
+        shows(d, "alpha")
+
+
 def new_daemon_finds_the_holder():
     for habits in ((), ("deaf ddc",)):
         with desk("alpha", habits=habits) as d:
@@ -356,5 +368,5 @@ run_cases(agent_that_goes_keeps_the_picture, exit_codes, both_die_on_the_way,
           slow_desktop_is_waited_for, holder_dies_on_the_way, removed_on_the_way, goes_round,
           guest_gives_it_away_but_does_not_take,
           holder_that_goes_gives_it_back, one_at_a_time, hangup_waits_for_the_switch,
-          client_may_leave, shown_by_hand, new_daemon_finds_the_holder, deny_and_no_match, rate,
+          client_may_leave, shown_by_hand, one_that_left_is_noticed, new_daemon_finds_the_holder, deny_and_no_match, rate,
           broken_file_denies_all, a_person_is_asked, question_of_a_guest_that_went)
