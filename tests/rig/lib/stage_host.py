@@ -11,6 +11,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -223,9 +224,15 @@ class Host(base.Closing):
         return code
 
     def kill(self):
+        """Until nobody has its socket: a child that is just being started holds it for a moment."""
         self.process.kill()
         self.process.wait()
         self.process = None
+        base.wait_for(lambda: not self._is_listened_on(), 10, "the end of va-hostd's socket")
+
+    def _is_listened_on(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            return s.connect_ex(self.env["VIRT_AID_SOCKET"]) == 0
 
     def reload(self):
         return self.ask("reload")
