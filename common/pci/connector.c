@@ -79,23 +79,35 @@ int connector_of_bus(const char *sysfs, int bus, char ret[CONNECTOR_SIZE])
 	return best == SCORE_NONE ? -ENODEV : 0;
 }
 
-int connector_is_connected(const char *sysfs, const char *connector)
+/* 1 the attribute says yes, 0 it says no, -ENODATA it says neither, or why it cannot be read. */
+static int read_answer(const char *sysfs, const char *connector, const char *attribute,
+	const char *yes, const char *no)
 {
 	char path[ATTR_PATH_SIZE], text[32];
 	ssize_t n;
 
 	if (!is_connector(connector) || strchr(connector, '/'))
 		return -EINVAL;
-	if (attr_path(path, "%s/%s/%s/status", sysfs, DRM_CLASS, connector) < 0)
+	if (attr_path(path, "%s/%s/%s/%s", sysfs, DRM_CLASS, connector, attribute) < 0)
 		return -ENAMETOOLONG;
 	n = attr_read(path, text, sizeof(text) - 1);
 	if (n < 0)
 		return (int)n;
 	text[n] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	if (strcmp(text, "connected") == 0)
+	if (strcmp(text, yes) == 0)
 		return 1;
-	return strcmp(text, "disconnected") == 0 ? 0 : -ENODATA;
+	return strcmp(text, no) == 0 ? 0 : -ENODATA;
+}
+
+int connector_is_connected(const char *sysfs, const char *connector)
+{
+	return read_answer(sysfs, connector, "status", "connected", "disconnected");
+}
+
+int connector_is_enabled(const char *sysfs, const char *connector)
+{
+	return read_answer(sysfs, connector, "enabled", "enabled", "disabled");
 }
 
 ssize_t connector_read_edid(const char *sysfs, const char *connector, uint8_t *ret, size_t size)

@@ -22,6 +22,8 @@ int connector_of_bus(const char *sysfs, int bus, char ret[CONNECTOR_SIZE]);
 
 /* What the kernel says of a connector: 1 something is plugged in, 0 nothing, negative: unknown. */
 int connector_is_connected(const char *sysfs, const char *connector);
+/* The same of its encoder: 1 one is attached, though the output may sleep (DPMS), 0 none. */
+int connector_is_enabled(const char *sysfs, const char *connector);
 
 /* The EDID as the kernel last read it: bytes, 0 if it has none, or negative errno. */
 ssize_t connector_read_edid(const char *sysfs, const char *connector, uint8_t *ret, size_t size);

@@ -12,7 +12,6 @@
 #include "common/pci/connector.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <string.h>
 
 #define DRM_CLASS "class/drm"
@@ -66,24 +65,6 @@ static bool is_mute(const char *sysfs, const char *name, int card)
 	       attr_link_name(path, driver) == 0 && strcmp(driver, "nvidia") == 0;
 }
 
-/* 1, 0, or negative: it does not say. */
-static int is_enabled(const char *sysfs, const char *name)
-{
-	char path[ATTR_PATH_SIZE], text[16];
-	ssize_t n;
-
-	if (attr_path(path, "%s/%s/%s/enabled", sysfs, DRM_CLASS, name) < 0)
-		return -ENAMETOOLONG;
-	n = attr_read(path, text, sizeof(text) - 1);
-	if (n < 0)
-		return (int)n;
-	text[n] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	if (strcmp(text, "enabled") == 0)
-		return 1;
-	return strcmp(text, "disabled") == 0 ? 0 : -ENODATA;
-}
-
 static enum sign sign_of(const char *sysfs, const char *name)
 {
 	int card = card_length(name), plugged, enabled;
@@ -91,7 +72,7 @@ static enum sign sign_of(const char *sysfs, const char *name)
 	if (!card || !is_real(sysfs, name, card))
 		return SIGN_NONE;
 	plugged = connector_is_connected(sysfs, name);
-	enabled = is_enabled(sysfs, name);
+	enabled = connector_is_enabled(sysfs, name);
 	/* an analogue output may not know whether anything is plugged in */
 	if (enabled == 1 && plugged != 0)
 		return SIGN_LIT;

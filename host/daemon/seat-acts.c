@@ -216,15 +216,21 @@ void seat_act_start(
 		ask_virt(a, g, VIRT_START, limit_ms);
 }
 
+static void ask_sign(struct hostd *h, struct execution *x, int machine, enum msg_question question,
+	uint32_t limit_ms, execute_act_fn *done, guest_answer_fn *on_told)
+{
+	struct guest *g;
+	struct act *a = act_on_guest(h, x, machine, done, &g);
+	struct msg_query q = { .question = question };
+
+	if (a && guest_query(g, &q, limit_ms, on_told, a) < 0)
+		act_end(a, -ENOTCONN, -1, "its agent does not answer");
+}
+
 void seat_act_ping(
 	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done)
 {
-	struct guest *g;
-	struct act *a = act_on_guest(ctx, x, machine, done, &g);
-	struct msg_query q = { .question = MSG_Q_PING };
-
-	if (a && guest_query(g, &q, limit_ms, on_guest_done, a) < 0)
-		act_end(a, -ENOTCONN, -1, "its agent does not answer");
+	ask_sign(ctx, x, machine, MSG_Q_PING, limit_ms, done, on_guest_done);
 }
 
 static void on_screen_told(struct guest *g, const struct msg_result *r, void *userdata)
@@ -241,12 +247,7 @@ static void on_screen_told(struct guest *g, const struct msg_result *r, void *us
 void seat_act_screen(
 	void *ctx, struct execution *x, int machine, uint32_t limit_ms, execute_act_fn *done)
 {
-	struct guest *g;
-	struct act *a = act_on_guest(ctx, x, machine, done, &g);
-	struct msg_query q = { .question = MSG_Q_STATUS };
-
-	if (a && guest_query(g, &q, limit_ms, on_screen_told, a) < 0)
-		act_end(a, -ENOTCONN, -1, "its agent does not answer");
+	ask_sign(ctx, x, machine, MSG_Q_STATUS, limit_ms, done, on_screen_told);
 }
 
 /* --- keyboards and mice
