@@ -51,8 +51,10 @@ static void add_machine(struct hostd *h, const struct guest *g)
 	for (int i = 0; i < g->n_hostdevs && i < WORLD_MAX_HOSTDEVS; i++)
 		memcpy(m->hostdevs[m->n_hostdevs++], g->hostdevs[i], WORLD_PCI_SIZE);
 	if (g->conf) {
-		m->no_devices =
-			g->conf->channel[0] && !g->uuid[0] && g->conf->input == CONFIG_INPUT_USB;
+		/* until libvirt has told of all, nobody knows whether it is libvirt's, too */
+		m->no_devices = g->conf->channel[0] && !g->uuid[0] &&
+				g->conf->input == CONFIG_INPUT_USB &&
+				(!h->config->libvirt[0] || h->virt_synced);
 		m->on_conflict = g->conf->on_conflict;
 		m->stop_limit_ms = g->conf->stop_limit_s * 1000;
 		m->start_limit_ms = g->conf->start_limit_s * 1000;
