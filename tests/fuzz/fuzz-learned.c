@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(strlen(l.cables[i].key) == MONITOR_KEY_SIZE - 1);
 		must(strnlen(l.cables[i].gpu, WORLD_PCI_SIZE) < WORLD_PCI_SIZE);
 		must(learned_monitor(&l, l.cables[i].key, &m) >= 1);
-		learned_section(l.cables[i].key, "", &m, out);
+		learned_section(l.cables[i].key, "", &m, NULL, out);
 		must(memchr(out, 0, sizeof(out)) != NULL);
 		for (int k = 0; k < i; k++)
 			must(strcmp(l.cables[i].key, l.cables[k].key) ||
