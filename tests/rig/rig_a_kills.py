@@ -222,7 +222,9 @@ def matrix(process):
     cells = [(switch, step, moment) for switch in STEPS
              for step in range(1, STEPS[switch] + 1) for moment in MOMENTS]
     offset = sorted(PROCESSES).index(process)
-    return cells[offset % STRIDE::STRIDE]
+    # what libvirt's end leaves takes the longest to be put in order
+    stride = 2 * STRIDE if process == "libvirtd" and STRIDE > 1 else STRIDE
+    return cells[offset % stride::stride]
 
 
 def killed(process, switch, cells):
