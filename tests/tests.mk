@@ -113,7 +113,7 @@ check-rig-c:
 	$(Q)$(MAKE) --no-print-directory all rig
 	$(quiet_deb)
 	$(Q)$(if $(DPKG),VA_DEBS=$(abspath $(BUILD))/deb) VA_LONG=$(LONG) python3 tests/rig/run.py c \
-		--build $(BUILD) --limit 900 $(if $(TEST),--test $(TEST))
+		--build $(BUILD) --limit 1800 $(if $(TEST),--test $(TEST))
 
 # the story, on a machine without a spare GPU and without a guest
 demo:
