@@ -82,10 +82,14 @@ static struct ddc_outcome wire_outcome(int r)
 	return ddc_outcome(DDC_REFUSED, strerror(-r));
 }
 
-static struct ddc_outcome set(struct roster_entry *e, struct quirk_via via, uint16_t value)
+static struct ddc_outcome set(struct roster_entry *e, const struct ddc_request *q)
 {
+	uint16_t value = (uint16_t)q->value;
 	struct ddc_outcome outcome;
+	struct quirk_via via;
 
+	if (!quirk_via(q->via, &via))
+		return ddc_outcome(DDC_FORBIDDEN, "unknown way to set the input source");
 	if (via.source != QUIRK_SOURCE_ADDRESS)
 		return wire_outcome(wire_set(e->display.bus, via.source, via.feature, value));
 	outcome = ddc_lib_set(e->ref, via.feature, value);
@@ -137,16 +141,14 @@ static struct ddc_outcome act(
 	struct roster_entry *e, const struct ddc_request *q, struct ddc_reply *ret)
 {
 	int access = wire_check_access(e->display.bus);
-	struct quirk_via via = { 0 };
 
-	quirk_via(q->via, &via);
 	if (access == -EACCES)
 		return ddc_outcome(DDC_NO_ACCESS, "no right to its /dev/i2c node (group i2c)");
 	if (access < 0)
 		return ddc_outcome(DDC_NO_ACCESS, "no /dev/i2c node (module i2c-dev)");
 	switch (q->head.op) {
 	case DDC_GET: return diagnose(e, get(e, &ret->value));
-	case DDC_SET: return diagnose(e, set(e, via, (uint16_t)q->value));
+	case DDC_SET: return diagnose(e, set(e, q));
 	default: return diagnose(e, caps(e, ret));
 	}
 }

@@ -3,9 +3,9 @@
  * Whether a connector sends a picture. The kernel is told that nothing is plugged in there, and
  * desktops then leave it, of whatever kind they are; the console stays, and is blanked, which a
  * desktop does not feel. A monitor that chooses its input by itself goes elsewhere.
- * Files /sys/class/drm/CONNECTOR/status, "off" and "detect" (kernel: drm_sysfs.c, status_store),
- * and
- * .../graphics/fbN/blank, FB_BLANK_POWERDOWN and FB_BLANK_UNBLANK (fbsysfs.c, store_blank).
+ * The kernel's files: /sys/class/drm/CONNECTOR/status, "off" and "detect" (drm_sysfs.c,
+ * status_store), and its card's graphics/fbN/blank, FB_BLANK_POWERDOWN and FB_BLANK_UNBLANK
+ * (fbsysfs.c, store_blank).
  */
 #ifndef VA_DDC_SIGNAL_H
 #define VA_DDC_SIGNAL_H

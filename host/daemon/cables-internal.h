@@ -42,6 +42,8 @@ struct cables {
 
 /* The monitor with this key, configured or found and used like one (found); NULL: none. */
 struct world_monitor *cables_monitor(const struct hostd *h, const char *key);
+/* Not configured: to be found out about. */
+bool cables_is_new(const struct hostd *h, const char *key);
 /* All that the host and guests with a session see, as they said last. How many. */
 int cables_sights(struct hostd *h, struct learned_sight ret[CABLES_SIGHTS]);
 

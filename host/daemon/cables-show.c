@@ -27,12 +27,11 @@ static struct inquiry *inquiries;
 static bool is_told(const struct hostd *h, int display)
 {
 	const struct ddc_display *d = &h->displays[display];
-	const struct world_monitor *known = cables_monitor(h, d->key);
 
 	for (int k = 0; k < display && !d->twin; k++)
 		if (!strcmp(h->displays[k].key, d->key))
 			return false;
-	return !known || known->found;
+	return cables_is_new(h, d->key);
 }
 
 static const struct cables_hint *hint_of(const struct cables *c, const char *key)

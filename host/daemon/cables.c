@@ -101,8 +101,7 @@ static void say_clashes(struct hostd *h)
 	events_poke(h);
 }
 
-/* Seen by the host, or by guests only, and not configured. */
-static bool is_new(const struct hostd *h, const char *key)
+bool cables_is_new(const struct hostd *h, const char *key)
 {
 	const struct world_monitor *m = cables_monitor(h, key);
 
@@ -113,14 +112,17 @@ static bool is_new(const struct hostd *h, const char *key)
 static bool is_wanted(struct hostd *h)
 {
 	struct learned_clash clashes[LEARNED_MAX_CLASHES];
+	const struct cables *c = h->cables;
 
-	for (int i = 0; h->cables && i < h->n_displays; i++)
-		if (is_new(h, h->displays[i].key))
+	if (!c)
+		return false;
+	for (int i = 0; i < h->n_displays; i++)
+		if (cables_is_new(h, h->displays[i].key))
 			return true;
-	for (int i = 0; h->cables && i < h->cables->n_seen; i++)
-		if (is_new(h, h->cables->seen[i].sight.key))
+	for (int i = 0; i < c->n_seen; i++) /* perhaps by guests only */
+		if (cables_is_new(h, c->seen[i].sight.key))
 			return true;
-	for (int m = 0; h->cables && m < h->config->n_monitors; m++)
+	for (int m = 0; m < h->config->n_monitors; m++)
 		if (cables_clashes(h, m, clashes) > 0)
 			return true;
 	return false;

@@ -183,13 +183,12 @@ static bool plan_signal(struct planning *a, int monitor, int input, int before)
 {
 	const struct world_monitor *m = &a->w->monitors[monitor];
 	int shown = owner_of(a, m, before), target = a->p->target;
-	bool can = planning_can_act(a, target);
 	struct step *s;
 
 	if (shown != target && shown != WORLD_NOBODY && !planning_can_act(a, shown) &&
 		!a->i->rescue)
 		return refuse_monitor(a, m);
-	if (can)
+	if (planning_can_act(a, target))
 		add_picture(a, STEP_LIGHT, monitor, target)->undo = shown != target;
 	for (int i = 0; i < m->n_inputs; i++) {
 		int owner = owner_of(a, m, i);
