@@ -7,21 +7,11 @@
 #define VA_TEST_PLAN_STAGE_H
 
 #include "host/daemon/plan.h"
+#include "tests/unit/ensure.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#define ENSURE(cond)                                                                       \
-	do {                                                                               \
-		if (!(cond)) {                                                             \
-			snprintf(broken, sizeof(broken), "%s (line %d)", #cond, __LINE__); \
-			return false;                                                      \
-		}                                                                          \
-	} while (0)
-
 #define STAGE_MACHINES 64
-
-static char broken[160];
 
 /* A world being acted on, and what acts change in it as it was before. */
 struct stage {

@@ -9,6 +9,7 @@
  * VA_LONG=1 (make check-worlds): every world of three guests, three GPUs, two monitors and two
  * devices; otherwise all of two guests and two GPUs with one monitor, and a part of the others.
  */
+#include "tests/unit/ensure.h"
 #include "tests/unit/seat-every.h"
 #include "tests/unit/test.h"
 #include "tests/unit/walk-rig.h"
@@ -16,15 +17,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define ENSURE(cond)                                                                       \
-	do {                                                                               \
-		if (!(cond)) {                                                             \
-			snprintf(broken, sizeof(broken), "%s (line %d)", #cond, __LINE__); \
-			return false;                                                      \
-		}                                                                          \
-	} while (0)
-
-static char broken[160];
 static uint64_t n_plans, n_views, n_walks, n_moved, n_back;
 
 /* --- what must hold afterwards ---------------------------------------------------------------- */
